@@ -1,1 +1,18 @@
-//! .
+//! What a deployment would do, as a value: the change set of each module, its risk, its order and how it reads.
+//! Pure: no client, no clock, no I/O.
+
+mod change;
+mod diff;
+mod graph;
+mod module;
+mod plan;
+mod render;
+mod token;
+
+pub use change::{Action, AttributeChange, Before, After, Field, OnChange, ResourceChange, Risk};
+pub use diff::{canonical, compare, Comparison};
+pub use graph::{Cycle, order, ready_sets};
+pub use module::{ModuleChange, ModulePlan};
+pub use plan::{Counts, Plan, PlanRequest};
+pub use render::{Paint, render};
+pub use token::{Resolution, resolve, tokens, Token};

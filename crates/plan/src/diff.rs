@@ -1,0 +1,243 @@
+//! Three-way comparison of one resource: what the config wants, what was applied last, what is there now.
+
+use serde_json::{Map, Value};
+
+use crate::change::{Action, After, AttributeChange, Before, Field, OnChange, Risk};
+use crate::token::tokens;
+
+/// Tags are shared with other tools (the Kubernetes controllers tag subnets, cost tools tag everything): keys that
+/// neither the config nor the last apply names are not ours to remove.
+const SHARED_FIELD: &str = "tags";
+
+/// What a comparison found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// What has to be done.
+    pub action: Action,
+    /// Every difference, in the order of the desired fields.
+    pub attributes: Vec<AttributeChange>,
+    /// The risk of the action, before the resource's own data is considered.
+    pub risk: Risk,
+}
+
+/// Compares the desired properties (tokens that are not known yet may stand in them) with the recorded and the
+/// observed ones. All three are JSON objects with the same top-level fields; a field that AWS does not report is
+/// compared with the record instead.
+///
+/// | recorded | observed | outcome |
+/// |---|---|---|
+/// | any | none | create |
+/// | any | equal to desired | keep |
+/// | equal to desired | differs | update or replace, marked as drift |
+/// | differs or none | differs | update or replace |
+pub fn compare(fields: &[Field], desired: &Value, recorded: Option<&Value>, observed: Option<&Value>) -> Comparison {
+    let empty = Map::new();
+    let desired = desired.as_object().unwrap_or(&empty);
+    let recorded = recorded.and_then(Value::as_object);
+    let Some(observed) = observed.and_then(Value::as_object) else {
+        let attributes = desired
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| AttributeChange {
+                path: name.clone(),
+                before: Before::Absent,
+                after: after(value),
+                forces_replacement: false,
+                drift: recorded.is_some(),
+            })
+            .collect();
+        return Comparison { action: Action::Create, attributes, risk: Risk::Low };
+    };
+
+    let mut attributes = Vec::new();
+    let mut worst = OnChange::Update;
+    for (name, wanted) in desired {
+        let rule = fields.iter().find(|field| field.name == name).map_or(OnChange::Update, |field| field.on_change);
+        if rule == OnChange::Ignore {
+            continue;
+        }
+        let last = recorded.and_then(|recorded| recorded.get(name));
+        let Some(now) = observed.get(name).or(last) else {
+            if !wanted.is_null() {
+                attributes.push(AttributeChange {
+                    path: name.clone(),
+                    before: Before::Absent,
+                    after: after(wanted),
+                    forces_replacement: rule == OnChange::Replace,
+                    drift: false,
+                });
+                worst = worse(worst, rule);
+            }
+            continue;
+        };
+        let found = attributes.len();
+        differences(name, wanted, last, now, name == SHARED_FIELD, &mut attributes);
+        if attributes.len() > found {
+            worst = worse(worst, rule);
+            for change in &mut attributes[found..] {
+                change.forces_replacement = rule == OnChange::Replace;
+            }
+        }
+    }
+    let (action, risk) = match (attributes.is_empty(), worst) {
+        (true, _) => (Action::Keep, Risk::Low),
+        (false, OnChange::Replace) => (Action::Replace, Risk::Elevated),
+        (false, OnChange::Disruptive) => (Action::Update, Risk::Elevated),
+        (false, OnChange::Update | OnChange::Ignore) => (Action::Update, Risk::Low),
+    };
+    Comparison { action, attributes, risk }
+}
+
+fn worse(left: OnChange, right: OnChange) -> OnChange {
+    let rank = |rule| match rule {
+        OnChange::Ignore => 0,
+        OnChange::Update => 1,
+        OnChange::Disruptive => 2,
+        OnChange::Replace => 3,
+    };
+    if rank(right) > rank(left) { right } else { left }
+}
+
+fn after(value: &Value) -> After {
+    if tokens(value).is_empty() { After::Value(value.clone()) } else { After::KnownAfterApply }
+}
+
+fn differences(
+    path: &str,
+    wanted: &Value,
+    last: Option<&Value>,
+    now: &Value,
+    shared: bool,
+    found: &mut Vec<AttributeChange>,
+) {
+    if let (Value::Object(wanted), Value::Object(now)) = (wanted, now) {
+        let last = last.and_then(Value::as_object);
+        for (key, wanted) in wanted {
+            let path = format!("{path}.{key}");
+            let last = last.and_then(|last| last.get(key));
+            match now.get(key) {
+                Some(now) => differences(&path, wanted, last, now, false, found),
+                None if wanted.is_null() => {}
+                None => found.push(AttributeChange {
+                    path,
+                    before: Before::Absent,
+                    after: after(wanted),
+                    forces_replacement: false,
+                    drift: last.is_some_and(|last| same(last, wanted)),
+                }),
+            }
+        }
+        for (key, now) in now {
+            let ours = !shared || last.is_some_and(|last| last.contains_key(key));
+            if wanted.contains_key(key) || now.is_null() || !ours {
+                continue;
+            }
+            found.push(AttributeChange {
+                path: format!("{path}.{key}"),
+                before: Before::Value(now.clone()),
+                after: After::Absent,
+                forces_replacement: false,
+                drift: !last.is_some_and(|last| last.contains_key(key)),
+            });
+        }
+        return;
+    }
+    if same(wanted, now) {
+        return;
+    }
+    found.push(AttributeChange {
+        path: path.to_owned(),
+        before: if now.is_null() { Before::Absent } else { Before::Value(now.clone()) },
+        after: if wanted.is_null() { After::Absent } else { after(wanted) },
+        forces_replacement: false,
+        drift: last.is_some_and(|last| same(last, wanted)),
+    });
+}
+
+fn same(left: &Value, right: &Value) -> bool {
+    canonical(left) == canonical(right)
+}
+
+/// A value with its object keys sorted, for comparing and hashing documents.
+pub fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut sorted: Vec<_> = fields.iter().collect();
+            sorted.sort_by(|left, right| left.0.cmp(right.0));
+            Value::Object(sorted.into_iter().map(|(key, value)| (key.clone(), canonical(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(canonical).collect()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const FIELDS: &[Field] = &[
+        Field { name: "fifo", on_change: OnChange::Replace },
+        Field { name: "class", on_change: OnChange::Disruptive },
+        Field { name: "token", on_change: OnChange::Ignore },
+    ];
+
+    fn paths(comparison: &Comparison) -> Vec<&str> {
+        comparison.attributes.iter().map(|change| change.path.as_str()).collect()
+    }
+
+    #[test]
+    fn nothing_observed_creates() {
+        let seen = compare(FIELDS, &json!({"fifo": true, "delay": null}), None, None);
+        assert_eq!((seen.action, seen.risk, paths(&seen)), (Action::Create, Risk::Low, vec!["fifo"]));
+    }
+
+    #[test]
+    fn equal_documents_keep_whatever_their_key_order() {
+        let desired = json!({"policy": {"b": 1, "a": [1, 2]}, "token": "x"});
+        let observed = json!({"policy": {"a": [1, 2], "b": 1}, "token": "y"});
+        assert_eq!(compare(FIELDS, &desired, None, Some(&observed)).action, Action::Keep);
+    }
+
+    #[test]
+    fn a_field_that_cannot_change_replaces() {
+        let seen = compare(FIELDS, &json!({"fifo": true, "delay": 5}), None, Some(&json!({"fifo": false, "delay": 0})));
+        assert_eq!(seen.action, Action::Replace);
+        assert!(seen.attributes[0].forces_replacement && !seen.attributes[1].forces_replacement);
+    }
+
+    #[test]
+    fn a_change_by_somebody_else_is_drift_and_one_by_the_config_is_not() {
+        let recorded = json!({"delay": 5, "retention": 60});
+        let seen = compare(
+            FIELDS,
+            &json!({"delay": 5, "retention": 90}),
+            Some(&recorded),
+            Some(&json!({"delay": 7, "retention": 60})),
+        );
+        assert_eq!(seen.attributes.iter().map(|change| change.drift).collect::<Vec<_>>(), vec![true, false]);
+    }
+
+    #[test]
+    fn foreign_tags_stay_and_our_former_tags_go() {
+        let recorded = json!({"tags": {"a": "1", "old": "x"}});
+        let observed = json!({"tags": {"a": "1", "old": "x", "CostCenter": "7"}});
+        let seen = compare(FIELDS, &json!({"tags": {"a": "1"}}), Some(&recorded), Some(&observed));
+        assert_eq!(paths(&seen), vec!["tags.old"]);
+        assert_eq!(seen.action, Action::Update);
+    }
+
+    #[test]
+    fn a_value_known_after_apply_counts_as_a_change() {
+        let seen = compare(FIELDS, &json!({"key": "${landfall:key.arn}"}), None, Some(&json!({"key": "arn:old"})));
+        assert_eq!(seen.attributes[0].after, After::KnownAfterApply);
+    }
+
+    #[test]
+    fn a_field_aws_does_not_report_is_compared_with_the_record() {
+        let recorded = json!({"secret_hash": "abc"});
+        let same = compare(FIELDS, &json!({"secret_hash": "abc"}), Some(&recorded), Some(&json!({})));
+        let changed = compare(FIELDS, &json!({"secret_hash": "def"}), Some(&recorded), Some(&json!({})));
+        assert_eq!((same.action, changed.action), (Action::Keep, Action::Update));
+    }
+}

@@ -1,0 +1,47 @@
+//! The plan of one module of a layer.
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::{Action, ResourceChange, Risk};
+
+/// What happens to a module as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModuleChange {
+    /// Nothing: none of its resources and outputs change.
+    Unchanged,
+    /// It is brought to the config.
+    Apply,
+    /// It left the config, or the layer is destroyed.
+    Destroy,
+}
+
+/// The plan of one module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModulePlan {
+    /// Name in the layer.
+    pub module: String,
+    /// Kind, for example `sqs`.
+    pub kind: String,
+    /// What happens to it as a whole.
+    pub change: ModuleChange,
+    /// Modules of the layer that it waits for.
+    pub needs: Vec<String>,
+    /// Its resources in the order in which they are applied. Unchanged ones are listed with [`Action::Keep`].
+    pub resources: Vec<ResourceChange>,
+    /// Remarks on the module as a whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl ModulePlan {
+    /// The highest risk among its resources.
+    pub fn risk(&self) -> Risk {
+        self.resources.iter().map(|change| change.risk).max().unwrap_or(Risk::Low)
+    }
+
+    /// Whether any resource changes.
+    pub fn changes(&self) -> bool {
+        self.resources.iter().any(|change| change.action != Action::Keep)
+    }
+}

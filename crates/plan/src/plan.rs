@@ -1,0 +1,97 @@
+//! The plan of a whole layer: its modules in order, its counts, and the hash that an approval binds to.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::change::{Action, Risk};
+use crate::module::ModulePlan;
+
+/// What the deployment was asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanRequest {
+    /// Bring the layer to its config.
+    Deploy,
+    /// Remove the layer.
+    Destroy,
+}
+
+/// How many resources change, by what is done to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Created.
+    pub create: usize,
+    /// Updated in place.
+    pub update: usize,
+    /// Replaced.
+    pub replace: usize,
+    /// Deleted.
+    pub delete: usize,
+    /// Left as they are.
+    pub keep: usize,
+}
+
+impl Counts {
+    /// Counts one action.
+    pub fn add(&mut self, action: Action) {
+        match action {
+            Action::Keep => self.keep += 1,
+            Action::Create => self.create += 1,
+            Action::Update => self.update += 1,
+            Action::Replace => self.replace += 1,
+            Action::Delete => self.delete += 1,
+        }
+    }
+
+    /// Resources that change.
+    pub fn changes(&self) -> usize {
+        self.create + self.update + self.replace + self.delete
+    }
+}
+
+/// The plan of a layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Layer.
+    pub layer: String,
+    /// Environment that the layer is or lives in.
+    pub environment: String,
+    /// AWS account id.
+    pub account_id: String,
+    /// AWS region.
+    pub region: String,
+    /// What was asked.
+    pub request: PlanRequest,
+    /// Modules, in the order in which they are applied (destroyed ones last).
+    pub modules: Vec<ModulePlan>,
+    /// Diagnostics of the config that do not stop it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Counts over all modules.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for change in self.modules.iter().flat_map(|module| &module.resources) {
+            counts.add(change.action);
+        }
+        counts
+    }
+
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.modules.iter().all(|module| !module.changes())
+    }
+
+    /// The highest risk in the plan.
+    pub fn risk(&self) -> Risk {
+        self.modules.iter().map(ModulePlan::risk).max().unwrap_or(Risk::Low)
+    }
+
+    /// Hex SHA-256 over the plan's canonical JSON. An approval names it, so it binds to exactly these changes.
+    pub fn hash(&self) -> String {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        hex::encode(Sha256::digest(crate::diff::canonical(&value).to_string()))
+    }
+}
