@@ -1,1 +1,17 @@
-//! .
+//! How Landfall talks to AWS: clients for a target account and region, one error type with one classification,
+//! counting and fencing of every call, tags, policy documents. Owns no resource.
+
+mod aws;
+mod error;
+mod policy;
+mod tags;
+mod watch;
+
+pub use aws::{Aws, Target, base_config};
+pub use error::{Error, Explain, Kind, Leftover, Result, tolerate};
+pub use policy::{Effect, Policy, Statement};
+pub use tags::{LAYER_TAG, MODULE_TAG, RESOURCE_TAG, Tags};
+pub use watch::{Calls, Fault, Mode, Watch};
+
+#[doc(hidden)]
+pub use aws_config::SdkConfig;

@@ -1,1 +1,17 @@
-//! .
+//! Reconciling a module: a module says which resources exist for its inputs, the engine observes, compares, plans,
+//! orders, journals, tags, fences, retries and reports. Modules contain none of that.
+
+mod context;
+mod graph;
+mod module;
+mod resource;
+
+pub use async_trait::async_trait;
+pub use context::{Context, SupportFile};
+pub use graph::{Graph, Handle};
+pub use landfall_aws::{Aws, Error, Explain, Kind, Leftover, Result, Tags, tolerate};
+pub use landfall_plan::{Field, OnChange};
+pub use module::{Module, Outputs};
+pub use resource::{
+    Changes, Intent, Progress, Recorded, Registered, Resource, Seen, Status, Wanted, registered,
+};

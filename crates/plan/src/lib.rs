@@ -7,6 +7,7 @@ mod graph;
 mod module;
 mod plan;
 mod render;
+mod run;
 mod token;
 
 pub use change::{Action, AttributeChange, Before, After, Field, OnChange, ResourceChange, Risk};
@@ -15,4 +16,5 @@ pub use graph::{Cycle, order, ready_sets};
 pub use module::{ModuleChange, ModulePlan};
 pub use plan::{Counts, Plan, PlanRequest};
 pub use render::{Paint, render};
+pub use run::{RunDocument, RunModule, SupportFile};
 pub use token::{Resolution, resolve, tokens, Token};

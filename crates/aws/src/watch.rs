@@ -1,0 +1,192 @@
+//! What stands between our code and every AWS call: it counts, refuses writes where only reading is allowed or the
+//! lease is over, and lets tests break calls at a chosen place.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+
+/// What a step may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Only reading: a plan.
+    Read,
+    /// Writing, until the lease is over.
+    WriteUntil(Instant),
+}
+
+/// Calls made, by `service.Operation`.
+pub type Calls = BTreeMap<String, u64>;
+
+/// Where a test breaks a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Before it is sent: AWS never sees it.
+    Before,
+    /// After AWS did it: the answer is lost.
+    After,
+}
+
+#[derive(Debug)]
+struct State {
+    mode: Mode,
+    reads: Calls,
+    writes: Calls,
+    fault: Option<(u64, Fault)>,
+    sent: u64,
+    broken: Option<String>,
+}
+
+/// Counts and fences the calls of every client it is given to. Cheap to clone; clones share their state.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    state: Arc<Mutex<State>>,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        let state =
+            State { mode: Mode::Read, reads: Calls::new(), writes: Calls::new(), fault: None, sent: 0, broken: None };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+}
+
+impl Watch {
+    /// Begins a step: sets what is allowed and starts counting from zero.
+    pub fn begin(&self, mode: Mode) {
+        let mut state = self.lock();
+        state.mode = mode;
+        state.reads.clear();
+        state.writes.clear();
+    }
+
+    /// Moves the end of the lease.
+    pub fn extend(&self, until: Instant) {
+        self.lock().mode = Mode::WriteUntil(until);
+    }
+
+    /// Reading calls since the step began.
+    pub fn reads(&self) -> Calls {
+        self.lock().reads.clone()
+    }
+
+    /// Writing calls since the step began.
+    pub fn writes(&self) -> Calls {
+        self.lock().writes.clone()
+    }
+
+    /// For tests: breaks the `nth` call from now (counted from 0).
+    pub fn break_call(&self, nth: u64, fault: Fault) {
+        let mut state = self.lock();
+        state.sent = 0;
+        state.broken = None;
+        state.fault = Some((nth, fault));
+    }
+
+    /// For tests: stops breaking calls and names the call that was broken, if one was.
+    pub fn mend(&self) -> Option<String> {
+        let mut state = self.lock();
+        state.fault = None;
+        state.broken.take()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // The state stays meaningful whatever panicked while holding it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an operation only reads, by the verb in its name as AWS uses them.
+fn reads_only(operation: &str) -> bool {
+    const VERBS: [&str; 12] = [
+        "Describe", "Get", "List", "Head", "BatchGet", "Query", "Scan", "Select", "Lookup", "Search", "Simulate",
+        "Validate",
+    ];
+    VERBS.iter().any(|verb| operation.starts_with(verb))
+}
+
+fn operation(cfg: &ConfigBag) -> (String, String) {
+    cfg.load::<Metadata>().map_or_else(
+        || ("unknown".to_owned(), "Unknown".to_owned()),
+        |metadata| (metadata.service().to_ascii_lowercase().replace(' ', ""), metadata.name().to_owned()),
+    )
+}
+
+// Source: aws-smithy-runtime-api's interceptor hooks; an error from a hook ends the call before or after transmission.
+#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
+impl Intercept for Watch {
+    fn name(&self) -> &'static str {
+        "LandfallWatch"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let (service, name) = operation(cfg);
+        let key = format!("{service}.{name}");
+        let mut state = self.lock();
+        if reads_only(&name) {
+            *state.reads.entry(key.clone()).or_default() += 1;
+        } else {
+            match state.mode {
+                Mode::Read => return Err(format!("{key} would change something while only reading is allowed").into()),
+                Mode::WriteUntil(end) if Instant::now() >= end => {
+                    return Err(format!("{key} was not sent because the lease is over").into());
+                }
+                Mode::WriteUntil(_) => *state.writes.entry(key.clone()).or_default() += 1,
+            }
+        }
+        let nth = state.sent;
+        state.sent += 1;
+        if state.fault == Some((nth, Fault::Before)) {
+            state.broken = Some(key.clone());
+            return Err(format!("{key} was broken before it was sent").into());
+        }
+        Ok(())
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        _context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let (service, name) = operation(cfg);
+        let mut state = self.lock();
+        if let Some((nth, Fault::After)) = state.fault
+            && state.sent == nth + 1
+            && state.broken.is_none()
+        {
+            let key = format!("{service}.{name}");
+            state.broken = Some(key.clone());
+            return Err(format!("the answer of {key} was lost").into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbs_tell_reading_from_writing() {
+        for read in ["DescribeVpcs", "GetQueueAttributes", "ListBuckets", "HeadBucket", "SimulatePrincipalPolicy"] {
+            assert!(reads_only(read), "{read}");
+        }
+        for write in ["CreateQueue", "PutBucketPolicy", "TagResource", "DeleteVpc", "Subscribe", "AssociateRouteTable"] {
+            assert!(!reads_only(write), "{write}");
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! Resources that several modules use: KMS keys, roles, policies, log groups, and the IAM statements that links
+//! grant.
