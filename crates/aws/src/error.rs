@@ -220,6 +220,7 @@ where
 /// few of them, so one table serves all services.
 pub(crate) fn kind_of(code: &str, message: &str) -> Kind {
     let code = code.rsplit('#').next().unwrap_or(code);
+    let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
     match code {
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthorizationError" | "NotAuthorized"
         | "AuthFailure" | "OptInRequired" | "UnrecognizedClientException" | "InvalidClientTokenId"
@@ -240,14 +241,14 @@ pub(crate) fn kind_of(code: &str, message: &str) -> Kind {
         | "InvalidDBSubnetGroupStateFault" | "ConcurrentModification" | "ConcurrentModificationException"
         | "KMSInternalException" | "ServiceUnavailable" | "ServiceUnavailableException" | "InternalError"
         | "InternalFailure" | "InternalServerError" | "ServiceFailure" | "KeyUnavailableException"
-        | "DependencyTimeoutException" | "QueueDoesNotExistYet" | "InvalidNatGatewayState" => Kind::NotReady,
+        | "DependencyTimeoutException" | "InvalidNatGatewayState" => Kind::NotReady,
         "EntityAlreadyExists" | "AlreadyExistsException" | "ResourceAlreadyExistsException" | "BucketAlreadyExists"
         | "BucketAlreadyOwnedByYou" | "QueueNameExists" | "QueueAlreadyExists" | "InvalidGroup.Duplicate"
         | "InvalidPermission.Duplicate" | "RouteAlreadyExists" | "Resource.AlreadyAssociated" | "DBSubnetGroupAlreadyExists"
         | "CacheSubnetGroupAlreadyExists" | "DeleteConflict" | "BucketNotEmpty" | "ResourceInUseException"
         | "InvalidSubnet.Conflict" | "ResourceConflictException" => Kind::Conflict,
         "NotFoundException" | "NoSuchEntity" | "NoSuchBucket" | "NoSuchKey" | "NotFound" | "ResourceNotFoundException"
-        | "AWS.SimpleQueueService.NonExistentQueue" | "QueueDoesNotExist" | "NoSuchTagSet" | "NoSuchBucketPolicy"
+        | "NonExistentQueue" | "QueueDoesNotExist" | "NoSuchTagSet" | "NoSuchBucketPolicy"
         | "NoSuchLifecycleConfiguration" | "NoSuchCORSConfiguration" | "ReplicationConfigurationNotFoundError"
         | "NoSuchPublicAccessBlockConfiguration" | "OwnershipControlsNotFoundError"
         | "ServerSideEncryptionConfigurationNotFoundError" | "NoSuchConfiguration" | "DBSubnetGroupNotFoundFault"
@@ -293,7 +294,7 @@ mod tests {
             ("AccessDeniedException", Kind::Denied),
             ("UnauthorizedOperation", Kind::Denied),
             ("DependencyViolation", Kind::NotReady),
-            ("AWS.SimpleQueueService.QueueDeletedRecently", Kind::Unexpected),
+            ("AWS.SimpleQueueService.QueueDeletedRecently", Kind::NotReady),
             ("VpcLimitExceeded", Kind::Quota),
             ("InvalidVpcID.NotFound", Kind::NotFound),
             ("InvalidParameterValue", Kind::Invalid),

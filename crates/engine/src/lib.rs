@@ -10,7 +10,7 @@ pub use async_trait::async_trait;
 pub use context::{Context, SupportFile};
 pub use graph::{Graph, Handle};
 pub use landfall_aws::{Aws, Error, Explain, Kind, Leftover, Result, Tags, tolerate};
-pub use landfall_plan::{Field, OnChange};
+pub use landfall_plan::{Field, OnChange, Token, tokens};
 pub use module::{Module, Outputs};
 pub use resource::{
     Changes, Intent, Progress, Recorded, Registered, Resource, Seen, Status, Wanted, registered,

@@ -43,6 +43,7 @@ pub(crate) struct Report {
     pub skipped: Vec<String>,
     pub waits: BTreeMap<String, String>,
     pub retry_after: Option<Duration>,
+    pub outputs: Value,
 }
 
 impl Report {
@@ -90,12 +91,19 @@ async fn run<M: Module>(
 
     let computed = subject.plan();
     step.remove_replaced(&computed, &mut seen, &mut report).await;
+    let mut known = Known::new();
     if report.settled() && subject.module.change != ModuleChange::Destroy {
-        step.apply(&seen, &mut report).await;
+        known = step.apply(&seen, &mut report).await;
     }
     if report.settled() {
-        step.remove_leftovers(&mut report).await;
+        step.remove_leftovers(&known, &mut report).await;
     }
+    let outputs = resolve(&subject.outputs, &|token| lookup(&known, token));
+    if report.settled() && let Some(token) = outputs.unknown.first() {
+        let error = Error::new(Kind::Corrupt, "outputs", format!("{token} was not made known"));
+        report.failures.push(("outputs".to_owned(), error));
+    }
+    report.outputs = outputs.value;
     Ok((subject, report))
 }
 
@@ -132,7 +140,7 @@ impl Step<'_> {
     }
 
     /// Makes and changes the graph's resources: each starts as soon as what it needs is done.
-    async fn apply(&self, seen: &BTreeMap<String, Seen>, report: &mut Report) {
+    async fn apply(&self, seen: &BTreeMap<String, Seen>, report: &mut Report) -> Known {
         let mut known = Known::new();
         let mut waiting: Vec<&Node> = self.subject.nodes.iter().collect();
         let mut done: BTreeSet<String> = BTreeSet::new();
@@ -164,6 +172,7 @@ impl Step<'_> {
         if out_of_time {
             report.wait("step", Duration::ZERO, "the next step goes on".to_owned());
         }
+        known
     }
 
     async fn bring(&self, node: &Node, desired: landfall_plan::Resolution, before: Option<&Seen>) -> End {
@@ -279,7 +288,7 @@ impl Step<'_> {
     }
 
     /// Removes what the config no longer has, dependents first; what does not depend on each other goes together.
-    async fn remove_leftovers(&self, report: &mut Report) {
+    async fn remove_leftovers(&self, known: &Known, report: &mut Report) {
         let mut waiting: Vec<_> = self.subject.leftovers_in_reverse();
         let mut gone: BTreeSet<String> = BTreeSet::new();
         let mut running = FuturesUnordered::new();
@@ -296,7 +305,8 @@ impl Step<'_> {
             waiting = later;
             for left in ready {
                 running.push(async move {
-                    let end = match self.subject.seen.get(&left.name) {
+                    let held = self.subject.moved(left, known);
+                    let end = match self.subject.seen.get(&left.name).filter(|_| !held) {
                         Some(seen) => {
                             let planned = crate::plan::deletion(left, seen);
                             match self.permit(&planned, false) {

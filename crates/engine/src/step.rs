@@ -211,8 +211,9 @@ impl Engine {
                 Error::new(Kind::Corrupt, "load", "the config of the run does not have this module").about(&module.name)
             })?;
             let cx = Context::of(&run, &module.name, config.links.clone(), self.store.bucket());
-            let inputs = resolve(&Value::Object(config.inputs.clone()), &outputs_of).value;
-            let (nodes, outputs) = build::<M>(inputs, &cx)?;
+            // `build` sees the tokens of other modules' outputs, known or not, so that the same config always gives
+            // the same resources; they are filled in afterwards.
+            let (nodes, outputs) = build::<M>(Value::Object(config.inputs.clone()), &cx)?;
             let outputs = resolve(&outputs, &outputs_of).value;
             let nodes = nodes
                 .into_iter()
@@ -271,10 +272,25 @@ impl Subject {
 
     /// Deletions of what the config no longer has, each before what it needed.
     pub(crate) fn deletions(&self) -> Vec<ResourceChange> {
+        let ids: Known = self
+            .nodes
+            .iter()
+            .filter_map(|node| Some((node.name.clone(), self.seen.get(&node.name)?.attributes.clone())))
+            .collect();
         self.leftovers_in_reverse()
             .into_iter()
+            .filter(|left| !self.moved(left, &ids))
             .filter_map(|left| Some(deletion(left, self.seen.get(&left.name)?)))
             .collect()
+    }
+
+    /// Whether what a leftover points to is now held by a resource of the graph under another name: then only the
+    /// record goes, not the object.
+    pub(crate) fn moved(&self, left: &Leftover, known: &Known) -> bool {
+        let Some(id) = left.entry.id.as_deref() else { return false };
+        self.nodes.iter().filter(|node| node.kind.kind() == left.kind.kind()).any(|node| {
+            known.get(&node.name).and_then(|attributes| attributes.get("id")).and_then(Value::as_str) == Some(id)
+        })
     }
 
     /// Leftovers so that each comes before what it needed.
