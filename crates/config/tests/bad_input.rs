@@ -1,0 +1,89 @@
+//! What a user sees when a file cannot be read: one snapshot per kind of bad input.
+#![allow(clippy::unwrap_used)]
+
+use landfall_config::{File, Limits, Source, classify};
+
+fn rendered(bytes: &[u8]) -> String {
+    match Source::from_bytes("env.yaml", bytes, &Limits::default())
+        .and_then(|source| classify(&source))
+    {
+        Ok(file) => panic!("accepted: {file:?}"),
+        Err(diagnostics) => diagnostics.render(false, 100),
+    }
+}
+
+const ENVIRONMENT: &str = "name: staging\norg_name: acme\nproviders:\n  aws:\n    region: us-east-1\n    account_id: 000123456789\n";
+
+macro_rules! bad {
+    ($($name:ident: $bytes:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            insta::assert_snapshot!(rendered($bytes.as_ref()));
+        }
+    )*};
+}
+
+bad! {
+    empty_file: b"";
+    only_a_comment: b"# to do\n";
+    binary_file: b"\x7fELF\x02\x01\x01\0\0\0";
+    invalid_utf8: b"name: caf\xe9\n";
+    five_megabytes: "a: b\n".repeat(1024 * 1024);
+    yaml_bomb: format!("a: &a [x,x,x,x,x,x,x,x,x]\n{}modules: *f\n",
+        [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("e", "f")]
+            .map(|(from, to)| format!("{to}: &{to} [{}]\n", vec![format!("*{from}"); 9].join(","))).concat());
+    long_text_repeated_by_aliases: format!("a: &a {}\nmodules: [{}]\n", "x".repeat(500_000), vec!["*a"; 20].join(","));
+    alias_inside_its_own_value: b"modules: &a\n  - *a\n";
+    nested_too_deeply: format!("modules: {}\n", "[".repeat(100_000));
+    duplicate_key: format!("{ENVIRONMENT}modules:\n  - type: sqs\n    fifo: true\n    fifo: false\n");
+    tab_indentation: format!("{ENVIRONMENT}modules:\n\t- type: sqs\n");
+    tab_inside_a_module: format!("{ENVIRONMENT}modules:\n  - type: sqs\n\tfifo: true\n");
+    syntax_error: format!("{ENVIRONMENT}modules: [\n");
+    unquoted_reference_in_front_of_text: format!("{ENVIRONMENT}modules:\n  - type: s3\n    bucket_name: {{env}}-data\n");
+    unquoted_reference_as_name: "name: {env}\nenvironments: [{name: a, path: b}]\nmodules: []\n";
+    several_documents: format!("{ENVIRONMENT}modules: []\n---\nname: other\n");
+    no_environment_at_all: b"name: app\nmodules: []\n";
+    both_kinds_at_once: format!("{ENVIRONMENT}environments: [{{name: a, path: b}}]\nmodules: []\n");
+    unreplaced_placeholders: b"name: x\norg_name: <<org::string>>\nproviders: {aws: {region: us-east-1, account_id: <<id::string>>}}\nmodules: []\n";
+    missing_everything_in_an_environment: b"org_name: acme\nmodules:\n";
+    another_provider: b"name: a\norg_name: acme\nproviders: {google: {region: x}}\nmodules: []\n";
+    wrong_types_in_the_envelope: b"name: 12\norg_name: Acme Corp\nproviders: {aws: {region: frankfurt, account_id: 1.5, acount: 1}}\nmodules: {}\nmodule: []\n";
+    two_modules_of_one_name: format!("{ENVIRONMENT}modules:\n  - {{type: sqs, name: a}}\n  - {{type: sns, name: a}}\n  - type: s3\n  - type: s3\n");
+    bad_module_entries: format!("{ENVIRONMENT}modules:\n  - sqs\n  - name: a\n  - {{type: sqs, name: my-queue}}\n  - {{type: sqs, depends_on: db}}\n");
+    bad_environment_entries: b"name: app\nenvironments:\n  - {name: a, pth: b}\n  - {name: b, path: c, vars: {x: 1}, variables: {x: 2}}\n  - {name: b, path: d}\nmodules: []\n";
+}
+
+#[test]
+fn five_errors_are_reported_at_once() {
+    let text = "name: 12\norg_name: ACME\nproviders: {aws: {region: mars, account_id: x}}\nextra: 1\nmodules: []\n";
+    let source = Source::from_bytes("env.yaml", text.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(classify(&source).unwrap_err().items().len(), 5);
+}
+
+#[test]
+fn yaml_without_the_keys_of_a_layer_is_a_support_file() {
+    for text in [
+        "replicas: 3\n",
+        "- a\n- b\n",
+        "just text",
+        "{\"Version\": \"2012-10-17\"}",
+        "a: !Ref b\n---\nb: 1\n",
+    ] {
+        let source =
+            Source::from_bytes("values.yaml", text.as_bytes(), &Limits::default()).unwrap();
+        assert_eq!(classify(&source).unwrap(), File::Support, "{text}");
+    }
+}
+
+#[test]
+fn every_place_lies_on_the_line_that_it_names() {
+    let text = format!("{ENVIRONMENT}modules:\n  - {{type: sqs, name: é-ü}}\n");
+    let source = Source::from_bytes("env.yaml", text.as_bytes(), &Limits::default()).unwrap();
+    let diagnostics = classify(&source).unwrap_err();
+    let item = &diagnostics.items()[0];
+    assert_eq!(
+        (item.line, item.column, item.field.as_str()),
+        (8, 23, "modules[0].name")
+    );
+    assert_eq!(source.slice(item.span), "é-ü");
+}
