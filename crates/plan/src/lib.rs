@@ -15,6 +15,6 @@ pub use diff::{canonical, compare, Comparison};
 pub use graph::{Cycle, order, ready_sets};
 pub use module::{ModuleChange, ModulePlan};
 pub use plan::{Counts, Plan, PlanRequest};
-pub use render::{Paint, render};
+pub use render::{Paint, Style, Tone, render, summary};
 pub use run::{RunDocument, RunModule, SupportFile};
 pub use token::{Resolution, resolve, tokens, Token};

@@ -1,19 +1,279 @@
-//! The plan as a person reads it in a terminal.
+//! The plan as a person reads it in a terminal: what changes, from what to what, how risky it is, and how much in all.
 
-use crate::plan::Plan;
+mod attribute;
+mod paint;
+mod value;
 
-/// Whether the text carries terminal colours.
+pub use paint::{Paint, Tone};
+
+use crate::change::{Action, ResourceChange, Risk};
+use crate::module::{ModuleChange, ModulePlan};
+use crate::plan::{Counts, Plan, PlanRequest};
+use crate::render::attribute::{attributes, width};
+
+/// What stands for a value that AWS decides on.
+const UNKNOWN: &str = "(known after apply)";
+/// Text without a terminal is wrapped to this width.
+const DEFAULT_WIDTH: usize = 100;
+/// Narrower than this, wrapping makes text unreadable.
+const NARROWEST: usize = 40;
+
+/// How a plan is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Paint {
-    /// Plain text.
-    Plain,
-    /// ANSI colours.
-    Color,
+pub struct Style {
+    /// Colours.
+    pub paint: Paint,
+    /// Columns to write in. Long values go beyond them rather than being cut: what is approved must be seen.
+    pub width: usize,
+    /// Also shows the documents of new resources in full.
+    pub full: bool,
 }
 
-/// Renders a plan.
-pub fn render(plan: &Plan, paint: Paint) -> String {
+impl From<Paint> for Style {
+    fn from(paint: Paint) -> Self {
+        Self { paint, width: DEFAULT_WIDTH, full: false }
+    }
+}
+
+/// Renders a plan. Ends with a line break.
+pub fn render(plan: &Plan, style: impl Into<Style>) -> String {
+    let style = style.into();
+    let style = Style { width: style.width.max(NARROWEST), ..style };
+    let mut page = Page { style, out: String::new() };
+    if plan.modules.iter().all(|module| !is_shown(module)) {
+        nothing(&mut page, plan);
+        warnings(&mut page, plan);
+        return page.out;
+    }
+    header(&mut page, plan);
+    for module in plan.modules.iter().filter(|module| is_shown(module)) {
+        render_module(&mut page, plan, module);
+    }
+    footer(&mut page, plan);
+    warnings(&mut page, plan);
+    page.out
+}
+
+/// `4 to create, 1 to update`; `nothing to change` when there is nothing.
+pub fn summary(counts: Counts) -> String {
+    let parts: Vec<String> =
+        [(counts.create, "create"), (counts.update, "update"), (counts.replace, "replace"), (counts.delete, "delete")]
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, verb)| format!("{count} to {verb}"))
+            .collect();
+    if parts.is_empty() { "nothing to change".to_owned() } else { parts.join(", ") }
+}
+
+/// The text under construction.
+struct Page {
+    style: Style,
+    out: String,
+}
+
+impl Page {
+    fn tone(&self, tone: Tone, text: impl AsRef<str>) -> String {
+        self.style.paint.tone(tone, text)
+    }
+
+    fn line(&mut self, indent: usize, text: &str) {
+        if !text.is_empty() {
+            self.out.extend(std::iter::repeat_n(' ', indent));
+            self.out.push_str(text);
+        }
+        self.out.push('\n');
+    }
+
+    /// A sentence that is wrapped, with a label before its first line.
+    fn sentence(&mut self, indent: usize, label: &str, tone: Tone, text: &str) {
+        let lines = wrapped(&format!("{label}{text}"), self.style.width.saturating_sub(indent), width(label));
+        for line in lines {
+            let line = self.tone(tone, line);
+            self.line(indent, &line);
+        }
+    }
+}
+
+fn header(page: &mut Page, plan: &Plan) {
+    let title = match plan.request {
+        PlanRequest::Deploy => format!("Plan to deploy {}", page.tone(Tone::Strong, &plan.layer)),
+        PlanRequest::Destroy => {
+            format!("Plan to {} {}", page.tone(Tone::Delete, "destroy"), page.tone(Tone::Strong, &plan.layer))
+        }
+    };
+    page.line(0, &title);
+    place(page, plan);
     let counts = plan.counts();
-    let _ = paint;
-    format!("{} to create, {} to update, {} to replace, {} to delete", counts.create, counts.update, counts.replace, counts.delete)
+    let legend: Vec<String> = [
+        (counts.create, Action::Create, "create"),
+        (counts.update, Action::Update, "update in place"),
+        (counts.replace, Action::Replace, "replace"),
+        (counts.delete, Action::Delete, "delete"),
+    ]
+    .into_iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(_, action, words)| format!("{} {words}", symbol(page, action)))
+    .collect();
+    if !legend.is_empty() {
+        page.line(0, &legend.join("   "));
+    }
+}
+
+fn place(page: &mut Page, plan: &Plan) {
+    let text = format!("environment {} · account {} · region {}", plan.environment, plan.account_id, plan.region);
+    let text = page.tone(Tone::Quiet, text);
+    page.line(0, &text);
+}
+
+fn nothing(page: &mut Page, plan: &Plan) {
+    let strong = page.tone(Tone::Strong, "No changes.");
+    let rest = match plan.request {
+        PlanRequest::Deploy => "is as the config says.",
+        PlanRequest::Destroy => "has nothing left to destroy.",
+    };
+    page.line(0, &format!("{strong} {} {rest}", plan.layer));
+    place(page, plan);
+    let keep = plan.counts().keep;
+    if keep > 0 {
+        let text = page.tone(Tone::Quiet, format!("{} unchanged", counted(keep, "resource")));
+        page.line(0, &text);
+    }
+}
+
+/// Modules that stay as they are are only counted.
+fn is_shown(module: &ModulePlan) -> bool {
+    module.change != ModuleChange::Unchanged || module.changes()
+}
+
+fn render_module(page: &mut Page, plan: &Plan, module: &ModulePlan) {
+    page.line(0, "");
+    let mut heading = format!("{}  {}", page.tone(Tone::Strong, &module.module), page.tone(Tone::Quiet, &module.kind));
+    if module.change == ModuleChange::Destroy && plan.request == PlanRequest::Deploy {
+        heading.push_str("  ");
+        heading.push_str(&page.tone(Tone::Delete, "destroyed: no longer in the config"));
+    }
+    page.line(0, &heading);
+    for note in &module.notes {
+        page.sentence(2, "", Tone::Remark, note);
+    }
+    for resource in module.resources.iter().filter(|resource| resource.action != Action::Keep) {
+        render_resource(page, resource);
+    }
+    if !module.changes() {
+        let text = if module.needs.is_empty() {
+            "nothing to change is known yet".to_owned()
+        } else {
+            format!("nothing to change is known yet: looked at again once {} applied", listed(&module.needs))
+        };
+        page.sentence(2, "", Tone::Quiet, &text);
+    }
+    let keep = module.resources.iter().filter(|resource| resource.action == Action::Keep).count();
+    if keep > 0 && module.changes() {
+        let text = page.tone(Tone::Quiet, format!("{} unchanged", counted(keep, "resource")));
+        page.line(2, &text);
+    }
+}
+
+fn render_resource(page: &mut Page, resource: &ResourceChange) {
+    let mut line = format!(
+        "{} {}  {}",
+        symbol(page, resource.action),
+        page.tone(Tone::Strong, &resource.resource),
+        page.tone(Tone::Quiet, &resource.kind)
+    );
+    if let Some(name) = &resource.name {
+        line.push_str("  ");
+        line.push_str(name);
+    }
+    let gone = resource.action == Action::Create
+        && !resource.attributes.is_empty()
+        && resource.attributes.iter().all(|change| change.drift);
+    if gone {
+        line.push_str("  ");
+        line.push_str(&page.tone(Tone::Remark, "# deleted outside Landfall"));
+    }
+    page.line(2, &line);
+    attributes(page, &resource.attributes, resource.action == Action::Create);
+    match (resource.risk, resource.reason.as_str()) {
+        (Risk::Low, "") => {}
+        (Risk::Low, reason) => page.sentence(6, "", Tone::Quiet, reason),
+        (Risk::Elevated, "") => page.sentence(6, "! ", Tone::Update, "elevated risk"),
+        (Risk::Elevated, reason) => page.sentence(6, "! elevated risk: ", Tone::Update, reason),
+        (Risk::High, "") => page.sentence(6, "! ", Tone::Delete, "high risk"),
+        (Risk::High, reason) => page.sentence(6, "! high risk: ", Tone::Delete, reason),
+    }
+    if !resource.note.is_empty() {
+        page.sentence(6, "note: ", Tone::Remark, &resource.note);
+    }
+}
+
+fn symbol(page: &Page, action: Action) -> String {
+    match action {
+        Action::Keep => " ".to_owned(),
+        Action::Create => page.tone(Tone::Create, "+"),
+        Action::Update => page.tone(Tone::Update, "~"),
+        Action::Replace => page.tone(Tone::Replace, "±"),
+        Action::Delete => page.tone(Tone::Delete, "-"),
+    }
+}
+
+fn footer(page: &mut Page, plan: &Plan) {
+    let counts = plan.counts();
+    page.line(0, "");
+    let total = page.tone(Tone::Strong, summary(counts));
+    let keep = if counts.keep > 0 { format!("; {} unchanged", counts.keep) } else { String::new() };
+    page.line(0, &format!("{total}{keep}"));
+    let risky: Vec<String> = plan
+        .modules
+        .iter()
+        .flat_map(|module| module.resources.iter().map(move |resource| (module, resource)))
+        .filter(|(_, resource)| resource.risk == Risk::High)
+        .map(|(module, resource)| format!("{}.{}", module.module, resource.resource))
+        .collect();
+    if !risky.is_empty() {
+        page.sentence(0, "At high risk: ", Tone::Delete, &risky.join(", "));
+    }
+}
+
+fn warnings(page: &mut Page, plan: &Plan) {
+    for warning in &plan.warnings {
+        page.line(0, "");
+        if warning.contains('\n') {
+            // Rendered diagnostics are already laid out.
+            page.line(0, warning.trim_end());
+        } else {
+            page.sentence(0, "warning: ", Tone::Update, warning);
+        }
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("{one} is"),
+        [rest @ .., last] => format!("{} and {last} are", rest.join(", ")),
+    }
+}
+
+fn counted(number: usize, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
+}
+
+/// Wraps at spaces; the lines after the first begin under the text that follows the label.
+fn wrapped(text: &str, columns: usize, hanging: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.trim().is_empty() && width(&line) + 1 + width(word) > columns {
+            lines.push(std::mem::replace(&mut line, " ".repeat(hanging)));
+            line.push_str(word);
+        } else {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.push(line);
+    lines
 }

@@ -1,0 +1,248 @@
+//! What a reader sees of a plan.
+#![allow(clippy::unwrap_used)]
+
+use landfall_plan::{
+    Action, After, AttributeChange, Before, ModuleChange, ModulePlan, Paint, Plan, PlanRequest, ResourceChange, Risk,
+    Style, render,
+};
+use serde_json::{Value, json};
+
+fn attribute(path: &str, before: Before, after: After) -> AttributeChange {
+    AttributeChange { path: path.into(), before, after, forces_replacement: false, drift: false }
+}
+
+fn new(path: &str, value: Value) -> AttributeChange {
+    attribute(path, Before::Absent, After::Value(value))
+}
+
+fn changed(path: &str, before: Value, after: Value) -> AttributeChange {
+    attribute(path, Before::Value(before), After::Value(after))
+}
+
+fn resource(name: &str, kind: &str, action: Action, attributes: Vec<AttributeChange>) -> ResourceChange {
+    ResourceChange {
+        resource: name.into(),
+        kind: kind.into(),
+        name: None,
+        action,
+        risk: Risk::Low,
+        reason: String::new(),
+        attributes,
+        note: String::new(),
+    }
+}
+
+fn module(name: &str, kind: &str, resources: Vec<ResourceChange>) -> ModulePlan {
+    let changes = resources.iter().any(|resource| resource.action != Action::Keep);
+    ModulePlan {
+        module: name.into(),
+        kind: kind.into(),
+        change: if changes { ModuleChange::Apply } else { ModuleChange::Unchanged },
+        needs: vec![],
+        resources,
+        notes: vec![],
+    }
+}
+
+fn plan(modules: Vec<ModulePlan>) -> Plan {
+    Plan {
+        layer: "checkout".into(),
+        environment: "staging".into(),
+        account_id: "111122223333".into(),
+        region: "eu-central-1".into(),
+        request: PlanRequest::Deploy,
+        modules,
+        warnings: vec![],
+    }
+}
+
+fn policy(statements: Value) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+fn queue_policy(action: Value) -> Value {
+    policy(json!([
+        { "Sid": "Account", "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111122223333:root" },
+          "Action": action, "Resource": "arn:aws:sqs:eu-central-1:111122223333:staging-checkout-orders" },
+        { "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "sqs:*",
+          "Resource": "arn:aws:sqs:eu-central-1:111122223333:staging-checkout-orders",
+          "Condition": { "Bool": { "aws:SecureTransport": "false" } } },
+    ]))
+}
+
+/// Everything that a plan can hold.
+fn rich() -> Plan {
+    let mut key = resource(
+        "key",
+        "AWS::KMS::Key",
+        Action::Create,
+        vec![
+            new("description", json!("Queue orders of checkout in staging")),
+            new("rotation", json!(true)),
+            new("policy", queue_policy(json!("kms:*"))),
+            new("tags", json!({ "landfall:layer": "checkout", "landfall:module": "orders" })),
+        ],
+    );
+    key.name = Some("alias/staging-checkout-orders".into());
+    let mut queue = resource(
+        "queue",
+        "AWS::SQS::Queue",
+        Action::Update,
+        vec![
+            changed("delay_seconds", json!(0), json!(5)),
+            AttributeChange { drift: true, ..changed("message_retention_seconds", json!(60), json!(345_600)) },
+            attribute("kms_key", Before::Value(json!("alias/aws/sqs")), After::KnownAfterApply),
+            changed(
+                "policy",
+                json!(queue_policy(json!("sqs:*")).to_string()),
+                queue_policy(json!(["sqs:SendMessage"])),
+            ),
+            attribute("tags.team", Before::Absent, After::Value(json!("payments"))),
+            attribute("tags.owner", Before::Value(json!("nobody")), After::Absent),
+        ],
+    );
+    queue.name = Some("staging-checkout-orders".into());
+
+    let subnet = |number: usize| format!("subnet-0a1b2c3d4e5f6a7b{number}");
+    let before: Vec<String> = (0..6).map(subnet).collect();
+    let after: Vec<String> = (1..8).map(subnet).collect();
+    let mut cluster = resource(
+        "cluster",
+        "AWS::RDS::DBCluster",
+        Action::Replace,
+        vec![
+            AttributeChange { forces_replacement: true, ..changed("storage_encrypted", json!(false), json!(true)) },
+            changed("subnet_ids", json!(before), json!(after)),
+            changed(
+                "parameter_group_description_of_the_cluster",
+                json!("a long text that says what the parameter group of this cluster is for"),
+                json!("a long text that says what the parameter group of this cluster is for, and why"),
+            ),
+        ],
+    );
+    cluster.name = Some("staging-checkout-db".into());
+    cluster.risk = Risk::High;
+    cluster.reason = "the cluster holds data: it is deleted after a final snapshot, and a new, empty one is made in \
+                      its place with another endpoint"
+        .into();
+    let mut instance = resource(
+        "instance-0",
+        "AWS::RDS::DBInstance",
+        Action::Update,
+        vec![changed("class", json!("db.t4g.medium"), json!("db.r8g.large"))],
+    );
+    instance.risk = Risk::Elevated;
+    instance.reason = "the instance restarts".into();
+
+    let gone = AttributeChange { drift: true, ..new("bucket", json!("staging-checkout-uploads")) };
+    let bucket = resource("bucket", "AWS::S3::Bucket", Action::Create, vec![gone]);
+
+    let mut old_key = resource("key", "AWS::KMS::Key", Action::Delete, vec![]);
+    old_key.name = Some("alias/staging-checkout-old".into());
+    old_key.risk = Risk::Elevated;
+    old_key.reason = "what it encrypted can no longer be read".into();
+    old_key.note = "KMS keeps it for 30 days; until then the deletion can be cancelled".into();
+    let mut old = module("old", "sqs", vec![old_key]);
+    old.change = ModuleChange::Destroy;
+
+    let mut later = module("api", "iam-role", vec![resource("role", "AWS::IAM::Role", Action::Keep, vec![])]);
+    later.change = ModuleChange::Apply;
+    later.needs = vec!["orders".into(), "db".into()];
+
+    let keep = |name: &str| resource(name, "AWS::SNS::Subscription", Action::Keep, vec![]);
+    let mut plan = plan(vec![
+        module("orders", "sqs", vec![key, queue, keep("alias")]),
+        module("db", "postgres", vec![cluster, instance]),
+        module("uploads", "s3", vec![bucket]),
+        later,
+        module("alerts", "sns", vec![keep("topic"), keep("subscription-0")]),
+        old,
+    ]);
+    plan.warnings = vec!["modules[2].acl is no longer used: buckets are owner-enforced".into()];
+    plan
+}
+
+fn style(width: usize) -> Style {
+    Style { paint: Paint::Plain, width, full: false }
+}
+
+#[test]
+fn a_plan_without_changes_says_so_in_one_line() {
+    let keep = resource("queue", "AWS::SQS::Queue", Action::Keep, vec![]);
+    insta::assert_snapshot!(render(&plan(vec![module("orders", "sqs", vec![keep])]), style(100)));
+}
+
+#[test]
+fn nothing_left_to_destroy_says_so() {
+    let plan = Plan { request: PlanRequest::Destroy, ..plan(vec![]) };
+    insta::assert_snapshot!(render(&plan, style(100)));
+}
+
+#[test]
+fn every_kind_of_change_reads_before_and_after() {
+    insta::assert_snapshot!(render(&rich(), style(100)));
+}
+
+#[test]
+fn a_narrow_terminal_wraps_sentences_and_splits_long_values() {
+    insta::assert_snapshot!(render(&rich(), style(60)));
+}
+
+#[test]
+fn full_shows_documents_of_new_resources_to_their_end() {
+    let text = render(&rich(), Style { full: true, ..style(100) });
+    assert!(text.contains("aws:SecureTransport") && !text.contains("more lines"), "{text}");
+}
+
+#[test]
+fn a_destruction_lists_what_goes_and_what_stays_for_a_while() {
+    let mut bucket = resource("bucket", "AWS::S3::Bucket", Action::Delete, vec![]);
+    bucket.name = Some("staging-checkout-uploads".into());
+    bucket.risk = Risk::High;
+    bucket.reason = "the bucket and every object in it are deleted".into();
+    let mut key = resource("key", "AWS::KMS::Key", Action::Delete, vec![]);
+    key.note = "KMS keeps it for 30 days".into();
+    let mut module = module("uploads", "s3", vec![bucket, key]);
+    module.change = ModuleChange::Destroy;
+    let plan = Plan { request: PlanRequest::Destroy, ..plan(vec![module]) };
+    insta::assert_snapshot!(render(&plan, style(100)));
+}
+
+#[test]
+fn reordered_lists_show_their_order() {
+    let long = |names: &[&str]| json!(names.iter().map(|name| name.repeat(12)).collect::<Vec<_>>());
+    let group = resource(
+        "group",
+        "AWS::EC2::SecurityGroup",
+        Action::Update,
+        vec![changed("ingress", long(&["a", "b", "c", "d"]), long(&["b", "a", "c", "d"]))],
+    );
+    insta::assert_snapshot!(render(&plan(vec![module("base", "base", vec![group])]), style(80)));
+}
+
+#[test]
+fn colours_change_no_letter() {
+    let plan = rich();
+    let colored = render(&plan, Style { paint: Paint::Color, ..style(100) });
+    let mut plain = String::new();
+    let mut rest = colored.as_str();
+    while let Some((text, after)) = rest.split_once('\u{1b}') {
+        plain.push_str(text);
+        rest = after.split_once('m').map_or("", |(_, after)| after);
+    }
+    plain.push_str(rest);
+    assert_ne!(colored, plain);
+    assert_eq!(plain, render(&plan, style(100)));
+}
+
+#[test]
+fn every_line_of_a_difference_is_shown_up_to_a_limit_that_is_named() {
+    let words = |count: usize| json!({ "list": (0..count).map(|i| json!({ "number": i })).collect::<Vec<_>>() });
+    let plan = plan(vec![module(
+        "m",
+        "sqs",
+        vec![resource("r", "AWS::X::Y", Action::Update, vec![changed("document", words(1), words(60))])],
+    )]);
+    let text = render(&plan, style(100));
+    assert!(text.contains("more lines"), "{text}");
+}
