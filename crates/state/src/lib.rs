@@ -1,1 +1,38 @@
-//! .
+//! What is true: layers, leases, queue, journal, deployments, in one DynamoDB table; documents in the config bucket
+//! under `.landfall/`. Every write is conditional, and what a deployment writes needs a live lease.
+
+mod approvals;
+mod clock;
+mod deployment;
+mod documents;
+mod error;
+mod events;
+mod journal;
+mod keys;
+mod layers;
+mod lease;
+mod queue;
+mod runs;
+mod sources;
+mod store;
+mod writer;
+
+pub use approvals::{Approval, Decision};
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use deployment::{
+    Action, Actor, Deployment, DeploymentId, Finished, NewChange, Outcome, Phase, PlanRef, PlanSummary, Source, Status,
+};
+pub use documents::DocumentRef;
+pub use error::StateError;
+pub use events::Event;
+pub use journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
+pub use layers::{DeployedConfig, LayerRecord, LayerStatus, ModuleRecord, Scope};
+pub use lease::{AcquireRequest, Lease, LeaseInfo, LeaseRecord};
+pub use queue::{Enqueued, Queue};
+pub use runs::{Gate, Run, RunCounts, RunStart, RunStatus, RunUpdate, Wake, WakeOutcome};
+pub use sources::SourceOutcome;
+pub use store::{Settings, Store};
+pub use writer::{Applied, Deployed, Writer};
+
+/// Version of the records' schema.
+pub const SCHEMA: u32 = 1;

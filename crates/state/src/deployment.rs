@@ -1,0 +1,388 @@
+//! A deployment: the run that serves a change, from the moment the change is seen until it has a final status.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::SCHEMA;
+use crate::approvals::Approval;
+use crate::documents::DocumentRef;
+use crate::error::StateError;
+use crate::keys;
+use crate::store::{Store, Write, attribute, number, text};
+
+/// What a change asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Bring the layer to its config.
+    Deploy,
+    /// Show what a deployment would do, change nothing.
+    Plan,
+    /// Remove the layer.
+    Destroy,
+}
+
+/// Where a deployment stands.
+///
+/// | from | to |
+/// |---|---|
+/// | queued | running, superseded, cancelled |
+/// | running | succeeded, failed, rejected, cancelled |
+/// | rejected, superseded, succeeded, failed, cancelled | (final) |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Waits for its turn.
+    Queued,
+    /// Runs.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended with failures.
+    Failed,
+    /// The config or the request is not acceptable; nothing was done.
+    Rejected,
+    /// A newer change took its place before it began.
+    Superseded,
+    /// Somebody stopped it, or did not approve it.
+    Cancelled,
+}
+
+impl Status {
+    /// Whether it can still change.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// What a running deployment is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Waits for the lease.
+    Admitting,
+    /// Plans.
+    Planning,
+    /// Waits for an approval.
+    AwaitingApproval,
+    /// Applies.
+    Applying,
+    /// Records its end.
+    Finishing,
+}
+
+/// What a finished deployment did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Everything was as the config says.
+    NoChanges,
+    /// Something changed.
+    Changed,
+    /// A plan was made, nothing else.
+    Planned,
+    /// The layer is gone.
+    Destroyed,
+}
+
+/// Where a change came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Key of the layer file in the config bucket, as the layer is known by.
+    pub key: String,
+    /// Key of the object that holds this version, when it is not `key` itself (a plan of a file not yet deployed).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// Version of the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// ETag of the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// Sequencer of the S3 event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequencer: Option<String>,
+}
+
+/// Who asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor(pub String);
+
+/// A change as it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewChange {
+    /// Layer.
+    pub layer: String,
+    /// What is asked.
+    pub action: Action,
+    /// Where it came from.
+    pub source: Source,
+    /// The environment that was chosen for a service that lists several.
+    pub environment_choice: Option<String>,
+    /// Who asked.
+    pub actor: Actor,
+    /// Git commit, if known.
+    pub commit: Option<String>,
+    /// Makes two requests for the same thing different, for example the API's request id. Events leave it empty, so
+    /// that a redelivery falls together with the first delivery.
+    pub nonce: String,
+}
+
+impl NewChange {
+    /// The derived id: equal for the same request.
+    pub fn id(&self) -> String {
+        let identity = serde_json::json!([
+            self.layer,
+            self.action,
+            self.source.key,
+            self.source.object,
+            self.source.version_id,
+            self.source.etag,
+            self.environment_choice,
+            self.nonce,
+        ]);
+        let mut digits = hex::encode(Sha256::digest(identity.to_string()));
+        digits.truncate(32);
+        digits
+    }
+}
+
+/// Layer and number, written `layer/12`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DeploymentId {
+    /// Layer.
+    pub layer: String,
+    /// Number, from 1, never reused.
+    pub number: u64,
+}
+
+impl std::fmt::Display for DeploymentId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.layer, self.number)
+    }
+}
+
+/// Counts of a plan, as the deployment's record carries them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanSummary {
+    /// Resources to create.
+    pub create: usize,
+    /// Resources to update in place.
+    pub update: usize,
+    /// Resources to replace.
+    pub replace: usize,
+    /// Resources to delete.
+    pub delete: usize,
+    /// Resources that stay.
+    pub keep: usize,
+}
+
+/// The plan of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanRef {
+    /// Hash that an approval names.
+    pub hash: String,
+    /// Where it lies.
+    pub document: DocumentRef,
+    /// Counts.
+    pub summary: PlanSummary,
+    /// Highest risk: `low`, `elevated`, `high`.
+    pub risk: String,
+}
+
+/// A deployment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Layer.
+    pub layer: String,
+    /// Number.
+    pub number: u64,
+    /// Derived id of the change it serves.
+    pub change: String,
+    /// What was asked.
+    pub action: Action,
+    /// Where it stands.
+    pub status: Status,
+    /// What it is doing while it runs.
+    #[serde(default)]
+    pub phase: Option<Phase>,
+    /// What it did.
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
+    /// Where the change came from.
+    pub source: Source,
+    /// The chosen environment.
+    #[serde(default)]
+    pub environment_choice: Option<String>,
+    /// Who asked.
+    pub actor: Actor,
+    /// Git commit.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// ARN of the execution that runs it.
+    #[serde(default)]
+    pub execution_arn: Option<String>,
+    /// Its plan.
+    #[serde(default)]
+    pub plan: Option<PlanRef>,
+    /// The approval it asked for.
+    #[serde(default)]
+    pub approval: Option<Approval>,
+    /// The deployment that took its place.
+    #[serde(default)]
+    pub superseded_by: Option<u64>,
+    /// What a reader should know: why it failed, was rejected or waits.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// Rendered diagnostics of a rejected config.
+    #[serde(default)]
+    pub diagnostics: Option<String>,
+    /// When the change was seen.
+    pub created_at: Timestamp,
+    /// When it began.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default)]
+    pub finished_at: Option<Timestamp>,
+    /// Schema of the record.
+    pub schema: u32,
+}
+
+impl Deployment {
+    /// `layer/12`.
+    pub fn id(&self) -> DeploymentId {
+        DeploymentId { layer: self.layer.clone(), number: self.number }
+    }
+
+    pub(crate) fn new(change: &NewChange, number: u64, status: Status, now: Timestamp) -> Self {
+        Self {
+            layer: change.layer.clone(),
+            number,
+            change: change.id(),
+            action: change.action,
+            status,
+            phase: None,
+            outcome: None,
+            source: change.source.clone(),
+            environment_choice: change.environment_choice.clone(),
+            actor: change.actor.clone(),
+            commit: change.commit.clone(),
+            execution_arn: None,
+            plan: None,
+            approval: None,
+            superseded_by: None,
+            message: None,
+            diagnostics: None,
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+            schema: SCHEMA,
+        }
+    }
+}
+
+/// How a deployment ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// A final status.
+    pub status: Status,
+    /// What it did.
+    pub outcome: Option<Outcome>,
+    /// What a reader should know.
+    pub message: Option<String>,
+    /// Rendered diagnostics, when the config was refused.
+    pub diagnostics: Option<String>,
+}
+
+impl Store {
+    /// One deployment.
+    ///
+    /// # Errors
+    /// [`StateError::NotFound`] when the layer has no deployment of that number.
+    pub async fn deployment(&self, layer: &str, number: u64) -> Result<Deployment, StateError> {
+        self.get(&keys::layer(layer), &keys::deployment(number))
+            .await?
+            .ok_or_else(|| StateError::not_found(format!("deployment {layer}/{number}")))
+    }
+
+    /// The newest `limit` deployments of a layer, newest first.
+    pub async fn deployments(&self, layer: &str, limit: usize) -> Result<Vec<Deployment>, StateError> {
+        self.newest(&keys::layer(layer), "DEPLOYMENT#", limit).await
+    }
+
+    /// Records which execution runs a deployment. Harmless when repeated with the same execution.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`] when it does not run any more.
+    pub async fn started(&self, layer: &str, number_: u64, execution_arn: &str) -> Result<(), StateError> {
+        let write = Write::update(keys::layer(layer), keys::deployment(number_), "SET execution_arn = :execution")
+            .when("#status = :running")
+            .name("#status", "status")
+            .value(":running", text("running"))
+            .value(":execution", text(execution_arn));
+        self.expect(vec![write], || StateError::conflict(format!("deployment {layer}/{number_} does not run"))).await
+    }
+
+    /// Sets what a running deployment is doing, and why it waits.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`] when it does not run any more.
+    pub async fn phase(
+        &self,
+        layer: &str,
+        number_: u64,
+        phase: Phase,
+        message: Option<&str>,
+    ) -> Result<(), StateError> {
+        let write = Write::update(keys::layer(layer), keys::deployment(number_), "SET phase = :phase, message = :message")
+            .when("#status = :running")
+            .name("#status", "status")
+            .value(":running", text("running"))
+            .value(":phase", attribute(&phase)?)
+            .value(":message", attribute(&message)?);
+        self.expect(vec![write], || StateError::conflict(format!("deployment {layer}/{number_} does not run"))).await
+    }
+
+    /// Ends a running deployment and frees the layer's place in the queue, in one transaction.
+    /// `false` when it had ended before.
+    pub async fn finish(&self, layer: &str, number_: u64, end: Finished) -> Result<bool, StateError> {
+        let now = self.now();
+        let update = Write::update(
+            keys::layer(layer),
+            keys::deployment(number_),
+            "SET #status = :status, outcome = :outcome, message = :message, diagnostics = :diagnostics, \
+             finished_at = :now REMOVE phase",
+        )
+        .when("#status = :running OR #status = :queued")
+        .name("#status", "status")
+        .value(":running", text("running"))
+        .value(":queued", text("queued"))
+        .value(":status", attribute(&end.status)?)
+        .value(":outcome", attribute(&end.outcome)?)
+        .value(":message", attribute(&end.message)?)
+        .value(":diagnostics", attribute(&end.diagnostics)?)
+        .value(":now", attribute(&now)?);
+        let free = Write::update(keys::layer(layer), keys::QUEUE, "REMOVE running")
+            .when("running = :number")
+            .value(":number", number(number_));
+        let layer_record = Write::update(keys::layer(layer), keys::LAYER, "SET last_deployment = :number, updated_at = :now")
+            .when("attribute_exists(pk)")
+            .value(":number", number(number_))
+            .value(":now", attribute(&now)?);
+        Ok(self.transact(vec![update, free, layer_record]).await?.is_none())
+    }
+
+    /// Writes everything, or answers with the error of the caller's choice when a condition does not hold.
+    pub(crate) async fn expect(
+        &self,
+        writes: Vec<Write>,
+        error: impl FnOnce() -> StateError,
+    ) -> Result<(), StateError> {
+        match self.transact(writes).await? {
+            None => Ok(()),
+            Some(_) => Err(error()),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Events of a deployment: what happened to it and its modules, in order. Resource-level progress is in the journal.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::StateError;
+use crate::keys;
+use crate::store::{Store, Write};
+
+/// An event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What kind: `queued`, `started`, `planned`, `approval-requested`, `module-done`, `finished`, …
+    pub kind: String,
+    /// Module, when it is about one.
+    #[serde(default)]
+    pub module: Option<String>,
+    /// For readers.
+    pub message: String,
+}
+
+impl Store {
+    /// Records an event. The same event at the same moment is recorded once.
+    pub async fn event(&self, layer: &str, number: u64, event: &Event) -> Result<(), StateError> {
+        let identity = format!("{}{:?}{}", event.kind, event.module, event.message);
+        let mut id = hex::encode(Sha256::digest(identity));
+        id.truncate(8);
+        // Milliseconds of fixed width sort as text.
+        let sk = format!("{}{:015}#{id}", keys::events(number), event.at.as_millisecond());
+        self.transact(vec![Write::put(keys::layer(layer), sk, event)?.if_absent()]).await?;
+        Ok(())
+    }
+
+    /// Records an event that happens now.
+    pub async fn happened(
+        &self,
+        layer: &str,
+        number: u64,
+        kind: &str,
+        module: Option<&str>,
+        message: impl Into<String>,
+    ) -> Result<(), StateError> {
+        let event = Event {
+            at: self.now(),
+            kind: kind.to_owned(),
+            module: module.map(str::to_owned),
+            message: message.into(),
+        };
+        self.event(layer, number, &event).await
+    }
+
+    /// The events of a deployment after `after`, oldest first.
+    pub async fn events(&self, layer: &str, number: u64, after: Option<Timestamp>) -> Result<Vec<Event>, StateError> {
+        let all: Vec<Event> = self.query(&keys::layer(layer), &keys::events(number)).await?;
+        Ok(all.into_iter().filter(|event| after.is_none_or(|after| event.at > after)).collect())
+    }
+}

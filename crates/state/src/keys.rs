@@ -1,0 +1,61 @@
+//! The keys of the single table: `pk` and `sk`, and the one index `gsi1` that lists layers.
+
+/// Partition of the index that lists all layers.
+pub(crate) const LAYERS: &str = "LAYERS";
+
+pub(crate) fn layer(layer: &str) -> String {
+    format!("LAYER#{layer}")
+}
+
+pub(crate) fn key(s3_key: &str) -> String {
+    format!("KEY#{s3_key}")
+}
+
+pub(crate) const LAYER: &str = "LAYER";
+pub(crate) const LEASE: &str = "LEASE";
+pub(crate) const QUEUE: &str = "QUEUE";
+pub(crate) const KEY: &str = "KEY";
+
+pub(crate) fn shared(service: &str) -> String {
+    format!("SHARED#{service}")
+}
+
+pub(crate) fn service(service: &str) -> String {
+    format!("SERVICE#{service}")
+}
+
+pub(crate) fn change(id: &str) -> String {
+    format!("CHANGE#{id}")
+}
+
+pub(crate) fn deployment(number: u64) -> String {
+    format!("DEPLOYMENT#{number:010}")
+}
+
+pub(crate) fn approval(number: u64) -> String {
+    format!("APPROVAL#{number:010}")
+}
+
+pub(crate) fn run(number: u64, module: &str) -> String {
+    format!("RUN#{number:010}#{module}")
+}
+
+pub(crate) fn runs(number: u64) -> String {
+    format!("RUN#{number:010}#")
+}
+
+pub(crate) fn events(number: u64) -> String {
+    format!("EVENT#{number:010}#")
+}
+
+pub(crate) fn module(module: &str) -> String {
+    format!("MODULE#{module}")
+}
+
+pub(crate) fn resource(module: &str, resource: &str) -> String {
+    format!("RES#{module}#{resource}")
+}
+
+pub(crate) fn resources(module: &str) -> String {
+    format!("RES#{module}#")
+}

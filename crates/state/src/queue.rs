@@ -1,0 +1,198 @@
+//! The queue of a layer: one deployment runs, at most one waits, the newest.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::deployment::{Deployment, NewChange, Status};
+use crate::error::StateError;
+use crate::layers::{LayerRecord, LayerStatus};
+use crate::store::{Store, Write, attribute, number, text};
+use crate::{SCHEMA, keys};
+
+/// Who runs and who waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// The deployment that runs.
+    #[serde(default)]
+    pub running: Option<u64>,
+    /// The deployment that waits.
+    #[serde(default)]
+    pub waiting: Option<u64>,
+}
+
+impl Queue {
+    /// Whether anything runs or waits.
+    pub fn is_busy(&self) -> bool {
+        self.running.is_some() || self.waiting.is_some()
+    }
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Enqueued {
+    /// The deployment that serves it.
+    pub deployment: Deployment,
+    /// Whether it was there already: the same change came twice.
+    pub duplicate: bool,
+    /// The waiting deployment whose place it took.
+    pub superseded: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ChangeRecord {
+    number: u64,
+}
+
+impl Store {
+    /// Who runs and who waits.
+    pub async fn queue(&self, layer: &str) -> Result<Queue, StateError> {
+        Ok(self.get(&keys::layer(layer), keys::QUEUE).await?.unwrap_or_default())
+    }
+
+    /// Puts a change into its layer's queue: it becomes the one that waits, and one that waited before ends as
+    /// superseded. One transaction; the same change again answers the first deployment.
+    pub async fn enqueue(&self, change: NewChange) -> Result<Enqueued, StateError> {
+        self.add(change, None).await
+    }
+
+    /// Records a change that is not acceptable as a deployment that ended as rejected.
+    pub async fn reject(
+        &self,
+        change: NewChange,
+        message: &str,
+        diagnostics: Option<&str>,
+    ) -> Result<Enqueued, StateError> {
+        self.add(change, Some((message, diagnostics))).await
+    }
+
+    async fn add(&self, change: NewChange, rejected: Option<(&str, Option<&str>)>) -> Result<Enqueued, StateError> {
+        let pk = keys::layer(&change.layer);
+        let id = change.id();
+        for attempt in 0..60u64 {
+            if let Some(known) = self.get::<ChangeRecord>(&pk, &keys::change(&id)).await? {
+                let deployment = self.deployment(&change.layer, known.number).await?;
+                return Ok(Enqueued { deployment, duplicate: true, superseded: None });
+            }
+            let now = self.now();
+            let layer = self.layer(&change.layer).await?;
+            let queue = self.queue(&change.layer).await?;
+            let counter = layer.as_ref().map_or(0, |layer| layer.counter);
+            let next = counter + 1;
+            let status = if rejected.is_some() { Status::Rejected } else { Status::Queued };
+            let mut deployment = Deployment::new(&change, next, status, now);
+            if let Some((message, diagnostics)) = rejected {
+                deployment.message = Some(message.to_owned());
+                deployment.diagnostics = diagnostics.map(str::to_owned);
+                deployment.finished_at = Some(now);
+            }
+            let mut writes = vec![
+                layer_write(&change, layer.as_ref(), next, counter, rejected.is_some(), now)?,
+                Write::put(&pk, keys::change(&id), &ChangeRecord { number: next })?.if_absent(),
+                Write::put(&pk, keys::deployment(next), &deployment)?.if_absent(),
+            ];
+            if rejected.is_none() {
+                let expected = queue.waiting.map_or_else(
+                    || "attribute_not_exists(waiting)".to_owned(),
+                    |_| "waiting = :old".to_owned(),
+                );
+                let mut wait = Write::update(&pk, keys::QUEUE, "SET waiting = :next")
+                    .when(expected)
+                    .value(":next", number(next));
+                if let Some(old) = queue.waiting {
+                    wait = wait.value(":old", number(old));
+                    writes.push(supersede(&pk, old, next, now)?);
+                }
+                writes.push(wait);
+            }
+            if self.transact(writes).await?.is_none() {
+                return Ok(Enqueued { deployment, duplicate: false, superseded: queue.waiting.filter(|_| rejected.is_none()) });
+            }
+            // Another change of the layer came first: look again. A little patience keeps a burst from colliding.
+            tokio::time::sleep(std::time::Duration::from_millis(5 + (attempt * 7) % 50)).await;
+        }
+        Err(StateError::conflict(format!("layer {} gets changes faster than they can be queued", change.layer)))
+    }
+
+    /// Makes the waiting deployment the running one if nothing runs. Answers the deployment to start; also one that
+    /// was made running before but whose execution is not recorded yet, because starting twice is harmless.
+    pub async fn start_next(&self, layer: &str) -> Result<Option<Deployment>, StateError> {
+        let pk = keys::layer(layer);
+        for _ in 0..20 {
+            let queue = self.queue(layer).await?;
+            if let Some(running) = queue.running {
+                let deployment = self.deployment(layer, running).await?;
+                return Ok(deployment.execution_arn.is_none().then_some(deployment));
+            }
+            let Some(waiting) = queue.waiting else { return Ok(None) };
+            let now = self.now();
+            let writes = vec![
+                Write::update(&pk, keys::QUEUE, "SET running = :number REMOVE waiting")
+                    .when("attribute_not_exists(running) AND waiting = :number")
+                    .value(":number", number(waiting)),
+                Write::update(&pk, keys::deployment(waiting), "SET #status = :running, phase = :phase, started_at = :now")
+                    .when("#status = :queued")
+                    .name("#status", "status")
+                    .value(":queued", text("queued"))
+                    .value(":running", text("running"))
+                    .value(":phase", attribute(&crate::Phase::Admitting)?)
+                    .value(":now", attribute(&now)?),
+            ];
+            if self.transact(writes).await?.is_none() {
+                return Ok(Some(self.deployment(layer, waiting).await?));
+            }
+        }
+        Err(StateError::conflict(format!("the queue of layer {layer} changes too often")))
+    }
+}
+
+fn layer_write(
+    change: &NewChange,
+    layer: Option<&LayerRecord>,
+    next: u64,
+    counter: u64,
+    rejected: bool,
+    now: Timestamp,
+) -> Result<Write, StateError> {
+    // A rejected change does not claim the name for its key.
+    let claims = !rejected && layer.is_none_or(|layer| layer.key.is_none() || layer.status == LayerStatus::Destroyed);
+    let key = if claims || layer.is_none() {
+        (!rejected).then(|| change.source.key.clone())
+    } else {
+        layer.and_then(|layer| layer.key.clone())
+    };
+    let status = layer.map_or(LayerStatus::New, |layer| layer.status);
+    Ok(Write::update(
+        keys::layer(&change.layer),
+        keys::LAYER,
+        "SET #counter = :next, layer = :layer, #status = if_not_exists(#status, :status), #key = :key, \
+         updated_at = :now, #schema = :schema, gsi1pk = :layers, gsi1sk = :layer",
+    )
+    .when("attribute_not_exists(#counter) OR #counter = :counter")
+    .name("#counter", "counter")
+    .name("#status", "status")
+    .name("#key", "key")
+    .name("#schema", "schema")
+    .value(":next", number(next))
+    .value(":counter", number(counter))
+    .value(":layer", text(change.layer.clone()))
+    .value(":status", attribute(&status)?)
+    .value(":key", attribute(&key)?)
+    .value(":now", attribute(&now)?)
+    .value(":schema", number(SCHEMA))
+    .value(":layers", text(keys::LAYERS)))
+}
+
+fn supersede(pk: &str, old: u64, by: u64, now: Timestamp) -> Result<Write, StateError> {
+    Ok(Write::update(
+        pk,
+        keys::deployment(old),
+        "SET #status = :superseded, superseded_by = :by, finished_at = :now, message = :message",
+    )
+    .when("#status = :queued")
+    .name("#status", "status")
+    .value(":queued", text("queued"))
+    .value(":superseded", text("superseded"))
+    .value(":by", number(by))
+    .value(":now", attribute(&now)?)
+    .value(":message", text(format!("superseded by {by}"))))
+}

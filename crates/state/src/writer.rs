@@ -1,0 +1,274 @@
+//! Writes under a lease. Every one is a transaction that checks the lease's token and end, so a holder whose time is
+//! over writes nothing.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::deployment::PlanRef;
+use crate::error::StateError;
+use crate::journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
+use crate::layers::{DeployedConfig, LayerStatus, ModuleRecord, Scope};
+use crate::lease::Lease;
+use crate::runs::{Run, RunStart, RunStatus, RunUpdate};
+use crate::store::{Store, Write, attribute, text};
+use crate::{SCHEMA, keys};
+
+/// What the deployment that holds a lease may write.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    store: &'a Store,
+    lease: &'a Lease,
+}
+
+/// A resource after it was applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applied<'a> {
+    /// Deployment.
+    pub number: u64,
+    /// Module.
+    pub module: &'a str,
+    /// Name in the module.
+    pub resource: &'a str,
+    /// CloudFormation type name.
+    pub kind: &'a str,
+    /// Physical id.
+    pub id: &'a str,
+    /// Properties as applied.
+    pub properties: &'a Value,
+    /// Attributes that others refer to.
+    pub attributes: &'a Value,
+    /// Resources of the module that it needs.
+    pub needs: &'a [String],
+    /// Whether AWS still works on it.
+    pub pending: bool,
+}
+
+/// What a layer is after it was deployed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deployed<'a> {
+    /// Environment or service.
+    pub scope: Scope,
+    /// Environment that it is or lives in.
+    pub environment: &'a str,
+    /// Organisation.
+    pub org_name: &'a str,
+    /// Region.
+    pub region: &'a str,
+    /// Account.
+    pub account_id: &'a str,
+    /// What exists.
+    pub status: LayerStatus,
+    /// The config it was brought to; `None` leaves the recorded one.
+    pub config: Option<DeployedConfig>,
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(store: &'a Store, lease: &'a Lease) -> Self {
+        Self { store, lease }
+    }
+
+    fn pk(&self) -> String {
+        keys::layer(&self.lease.layer)
+    }
+
+    /// Writes under the lease. A failed lease check is [`StateError::LeaseLost`], any other one is a conflict.
+    async fn write(&self, mut writes: Vec<Write>, what: &str) -> Result<(), StateError> {
+        writes.insert(0, self.lease.check(self.store.now()));
+        match self.store.transact(writes).await? {
+            None => Ok(()),
+            Some(0) => Err(self.lease.lost()),
+            Some(_) => Err(StateError::conflict(format!("{what} is not in the expected state"))),
+        }
+    }
+
+    /// Records what is about to be done, before it is done. Answers how often it was begun, from 1.
+    pub async fn intend(&self, intent: NewIntent<'_>) -> Result<u32, StateError> {
+        let sk = keys::resource(intent.module, intent.resource);
+        let known: Option<JournalEntry> = self.store.get(&self.pk(), &sk).await?;
+        let again = known.as_ref().is_some_and(|entry| {
+            entry.action == Some(intent.action)
+                && entry.number == intent.number
+                && matches!(entry.status, EntryStatus::Intent | EntryStatus::Deleting)
+        });
+        let attempt = if again { known.as_ref().map_or(1, |entry| entry.attempt + 1) } else { 1 };
+        let now = self.store.now();
+        let status =
+            if intent.action == IntentAction::Delete { EntryStatus::Deleting } else { EntryStatus::Intent };
+        let entry = JournalEntry {
+            module: intent.module.to_owned(),
+            resource: intent.resource.to_owned(),
+            kind: intent.kind.to_owned(),
+            status,
+            id: intent.id.map(str::to_owned),
+            action: Some(intent.action),
+            attempt,
+            intent_at: Some(now),
+            client_token: Some(intent.client_token.to_owned()),
+            properties: known.as_ref().map_or(Value::Null, |entry| entry.properties.clone()),
+            attributes: known.as_ref().map_or(Value::Null, |entry| entry.attributes.clone()),
+            needs: intent.needs.to_vec(),
+            number: intent.number,
+            updated_at: now,
+            schema: SCHEMA,
+        };
+        self.write(vec![Write::put(self.pk(), &sk, &entry)?], "the journal").await?;
+        Ok(attempt)
+    }
+
+    /// Records that a resource is as its properties say, or that AWS still works on it.
+    pub async fn applied(&self, applied: Applied<'_>) -> Result<(), StateError> {
+        let status = if applied.pending { EntryStatus::Pending } else { EntryStatus::Applied };
+        let entry = JournalEntry {
+            module: applied.module.to_owned(),
+            resource: applied.resource.to_owned(),
+            kind: applied.kind.to_owned(),
+            status,
+            id: Some(applied.id.to_owned()),
+            action: None,
+            attempt: 0,
+            intent_at: None,
+            client_token: None,
+            properties: applied.properties.clone(),
+            attributes: applied.attributes.clone(),
+            needs: applied.needs.to_vec(),
+            number: applied.number,
+            updated_at: self.store.now(),
+            schema: SCHEMA,
+        };
+        let sk = keys::resource(applied.module, applied.resource);
+        self.write(vec![Write::put(self.pk(), sk, &entry)?], "the journal").await
+    }
+
+    /// Forgets a resource that is gone.
+    pub async fn forgotten(&self, module: &str, resource: &str) -> Result<(), StateError> {
+        self.write(vec![Write::delete(self.pk(), keys::resource(module, resource))], "the journal").await
+    }
+
+    /// Records a deployed module.
+    pub async fn module_deployed(&self, record: &ModuleRecord) -> Result<(), StateError> {
+        self.write(vec![Write::put(self.pk(), keys::module(&record.module), record)?], "the module").await
+    }
+
+    /// Forgets a module that is gone.
+    pub async fn module_removed(&self, module: &str) -> Result<(), StateError> {
+        self.write(vec![Write::delete(self.pk(), keys::module(module))], "the module").await
+    }
+
+    /// Records what a layer is now, and that a service lives in its environment.
+    pub async fn layer_deployed(&self, deployed: Deployed<'_>) -> Result<(), StateError> {
+        let now = self.store.now();
+        let config = if deployed.config.is_some() { ", config = :config" } else { "" };
+        let mut update = Write::update(
+            self.pk(),
+            keys::LAYER,
+            format!(
+                "SET #status = :status, #scope = :scope, environment = :environment, org_name = :org, \
+                 #region = :region, account_id = :account, updated_at = :now{config}"
+            ),
+        )
+        .name("#status", "status")
+        .name("#scope", "scope")
+        .name("#region", "region")
+        .value(":status", attribute(&deployed.status)?)
+        .value(":scope", attribute(&deployed.scope)?)
+        .value(":environment", text(deployed.environment))
+        .value(":org", text(deployed.org_name))
+        .value(":region", text(deployed.region))
+        .value(":account", text(deployed.account_id))
+        .value(":now", attribute(&now)?);
+        if let Some(config) = &deployed.config {
+            update = update.value(":config", attribute(config)?);
+        }
+        let mut writes = vec![update];
+        if deployed.scope == Scope::Service {
+            writes.push(self.service_lives(deployed.environment, now)?);
+        }
+        self.write(writes, "the layer").await
+    }
+
+    /// Records that this service lives in an environment, before anything of it is made.
+    pub async fn service_begins(&self, environment: &str) -> Result<(), StateError> {
+        let write = self.service_lives(environment, self.store.now())?;
+        self.write(vec![write], "the environment").await
+    }
+
+    fn service_lives(&self, environment: &str, now: Timestamp) -> Result<Write, StateError> {
+        Ok(Write::update(keys::layer(environment), keys::service(&self.lease.layer), "SET service = :service, updated_at = :now")
+            .value(":service", text(self.lease.layer.clone()))
+            .value(":now", attribute(&now)?))
+    }
+
+    /// Records that a layer is gone. Its record and history stay, so that numbers are never reused.
+    pub async fn layer_destroyed(&self, environment: Option<&str>) -> Result<(), StateError> {
+        let now = self.store.now();
+        let mut writes = vec![
+            Write::update(self.pk(), keys::LAYER, "SET #status = :status, updated_at = :now REMOVE config")
+                .name("#status", "status")
+                .value(":status", attribute(&LayerStatus::Destroyed)?)
+                .value(":now", attribute(&now)?),
+        ];
+        if let Some(environment) = environment {
+            writes.push(Write::delete(keys::layer(environment), keys::service(&self.lease.layer)));
+        }
+        self.write(writes, "the layer").await
+    }
+
+    /// Records the plan of a deployment.
+    pub async fn plan_recorded(&self, number_: u64, plan: &PlanRef) -> Result<(), StateError> {
+        let update = Write::update(self.pk(), keys::deployment(number_), "SET #plan = :plan")
+            .name("#plan", "plan")
+            .value(":plan", attribute(plan)?);
+        self.write(vec![update], "the deployment").await
+    }
+
+    /// Records which modules a deployment runs.
+    pub async fn begin_runs(&self, number_: u64, starts: Vec<RunStart>) -> Result<(), StateError> {
+        // A transaction takes 100 items; one is the lease check.
+        for chunk in starts.chunks(90) {
+            let mut writes = Vec::with_capacity(chunk.len());
+            for start in chunk {
+                let run = Run::new(start, number_, self.store.now());
+                writes.push(Write::put(self.pk(), keys::run(number_, &start.module), &run)?);
+            }
+            self.write(writes, "the runs").await?;
+        }
+        Ok(())
+    }
+
+    /// Records how far a module's run is. A run that ended stays ended.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`] when it had ended before.
+    pub async fn run_update(&self, number_: u64, module: &str, update: &RunUpdate) -> Result<(), StateError> {
+        let now = self.store.now();
+        let finished = if update.status.is_settled() { ", finished_at = :now" } else { "" };
+        let write = Write::update(
+            self.pk(),
+            keys::run(number_, module),
+            format!(
+                "SET #status = :status, #reason = :reason, #error = :error, counts = :counts, calls = :calls, \
+                 started_at = if_not_exists(started_at, :now){finished}"
+            ),
+        )
+        .when("attribute_exists(pk) AND NOT (#status IN (:done, :failed, :skipped, :unchanged))")
+        .name("#status", "status")
+        .name("#reason", "reason")
+        .name("#error", "error")
+        .value(":status", attribute(&update.status)?)
+        .value(":reason", attribute(&update.reason)?)
+        .value(":error", attribute(&update.error)?)
+        .value(":counts", attribute(&update.counts)?)
+        .value(":calls", attribute(&update.calls)?)
+        .value(":done", attribute(&RunStatus::Done)?)
+        .value(":failed", attribute(&RunStatus::Failed)?)
+        .value(":skipped", attribute(&RunStatus::Skipped)?)
+        .value(":unchanged", attribute(&RunStatus::Unchanged)?)
+        .value(":now", attribute(&now)?);
+        self.write(vec![write], &format!("the run of module {module}")).await
+    }
+
+    /// The lease under which this writes.
+    pub fn lease(&self) -> &Lease {
+        self.lease
+    }
+}
