@@ -3,15 +3,23 @@
 
 mod context;
 mod graph;
+mod lambda;
 mod module;
+mod observe;
+mod plan;
+mod reconcile;
+mod record;
 mod resource;
+mod step;
 
 pub use async_trait::async_trait;
 pub use context::{Context, SupportFile};
 pub use graph::{Graph, Handle};
+pub use lambda::run;
 pub use landfall_aws::{Aws, Error, Explain, Kind, Leftover, Result, Tags, tolerate};
 pub use landfall_plan::{Field, OnChange, Token, tokens};
 pub use module::{Module, Outputs};
 pub use resource::{
     Changes, Intent, Progress, Recorded, Registered, Resource, Seen, Status, Wanted, registered,
 };
+pub use step::{Engine, Limits, Op, Outcome, Request, Response};

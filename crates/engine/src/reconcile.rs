@@ -14,7 +14,7 @@ use crate::module::Module;
 use crate::plan::{Known, allowed, change, lookup};
 use crate::record::Recorder;
 use crate::resource::{Changes, Progress, Registered, Seen, Status};
-use crate::step::{Engine, Entry, Limits, Outcome, Request, Response, Subject, approved_part};
+use crate::step::{Engine, Entry, Limits, Request, Response, Subject, approved_part};
 
 /// How one resource ended in this step.
 #[derive(Debug)]
@@ -153,7 +153,7 @@ impl Step<'_> {
             for node in ready {
                 let desired = resolve(&node.desired, &|token| lookup(&known, token));
                 let before = seen.get(&node.name);
-                running.push(async move { (node, self.bring(node, desired, before).await) });
+                running.push(Box::pin(async move { (node, self.bring(node, desired, before).await) }));
             }
             let Some((node, end)) = running.next().await else { break };
             match end {
@@ -252,13 +252,13 @@ impl Step<'_> {
     }
 
     async fn create(&self, node: &Node, desired: Value) -> Result<End> {
-        let intent = self.recorder.intend(node, &desired, Action::Create).await?;
+        let intent = self.recorder.intend(node, None, Action::Create).await?;
         let progress = node.kind.0.create(desired.clone(), self.engine.aws(), &intent).await?;
         self.record(node, &desired, progress, Action::Create, None).await
     }
 
     async fn update(&self, node: &Node, desired: Value, seen: &Seen, planned: &ResourceChange) -> Result<End> {
-        self.recorder.intend(node, &desired, Action::Update).await?;
+        self.recorder.intend(node, Some(&seen.id), Action::Update).await?;
         let changes = Changes { attributes: &planned.attributes, seen };
         let progress = node.kind.0.update(desired.clone(), self.engine.aws(), &changes).await?;
         self.record(node, &desired, progress, Action::Update, Some(seen)).await
@@ -367,7 +367,8 @@ impl Step<'_> {
         if seen.status == Status::Deleting {
             return Ok(End::Pending { after: Duration::from_secs(10), reason: "it is being deleted".to_owned() });
         }
-        self.recorder.intend_removal(resource, kind.kind(), seen).await?;
+        let needs = entry.map(|entry| entry.needs.clone()).unwrap_or_default();
+        self.recorder.intend_removal(resource, kind.kind(), seen, &needs).await?;
         let nothing = Value::Null;
         let recorded = entry.map_or(&nothing, |entry| &entry.properties);
         match kind.0.delete(self.engine.aws(), seen, recorded).await? {

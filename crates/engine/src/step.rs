@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use landfall_aws::{Aws, Error, Kind, Mode, Result, Target};
 use landfall_plan::{
-    Action, ModuleChange, ModulePlan, Plan, ResourceChange, RunDocument, RunModule, Token, resolve,
+    Action, ModuleChange, ModulePlan, Plan, ResourceChange, RunModule, Token, resolve,
 };
 use landfall_state::{DocumentRef, Lease, Store};
 use serde::{Deserialize, Serialize};
@@ -138,7 +138,6 @@ pub struct Engine {
 
 /// A module of a run, built and looked at.
 pub(crate) struct Subject {
-    pub run: RunDocument,
     pub module: RunModule,
     pub nodes: Vec<Node>,
     pub outputs: Value,
@@ -173,8 +172,9 @@ impl Engine {
     /// itself is recorded and answered as [`Outcome::Failed`].
     pub async fn step<M: Module>(&self, request: Request, limits: Limits) -> Result<Response> {
         match request.op {
-            Op::Plan => self.plan::<M>(&request).await,
-            Op::Reconcile => reconcile::step::<M>(self, &request, limits).await,
+            // Boxed: the future of a whole step is large.
+            Op::Plan => Box::pin(self.plan::<M>(&request)).await,
+            Op::Reconcile => Box::pin(reconcile::step::<M>(self, &request, limits)).await,
         }
     }
 
@@ -227,7 +227,7 @@ impl Engine {
         let leftovers = leftovers(&nodes, &journal, &M::resources())?;
         let seen = observe(&self.aws, &request.layer, &request.module, &nodes, &leftovers, &journal).await?;
         let recorded_outputs = deployed.get(&request.module).map(|deployed| deployed.outputs.clone());
-        Ok(Subject { run, module, nodes, outputs, leftovers, journal, seen, recorded_outputs, defaults })
+        Ok(Subject { module, nodes, outputs, leftovers, journal, seen, recorded_outputs, defaults })
     }
 }
 
