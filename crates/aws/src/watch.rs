@@ -91,6 +91,11 @@ impl Watch {
         state.fault = Some((nth, fault));
     }
 
+    /// For tests: whether the call to break was reached.
+    pub fn is_broken(&self) -> bool {
+        self.lock().broken.is_some()
+    }
+
     /// For tests: stops breaking calls and names the call that was broken, if one was.
     pub fn mend(&self) -> Option<String> {
         let mut state = self.lock();

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::graph::Node;
 use crate::module::Module;
 use crate::plan::{Known, allowed, change, lookup};
-use crate::record::Recorder;
+use crate::record::{Opened, Recorder};
 use crate::resource::{Changes, Progress, Registered, Seen, Status};
 use crate::step::{Engine, Entry, Limits, Request, Response, Subject, approved_part};
 
@@ -58,7 +58,11 @@ impl Report {
 }
 
 pub(crate) async fn step<M: Module>(engine: &Engine, request: &Request, limits: Limits) -> Result<Response> {
-    let recorder = Recorder::open(engine, request, limits.lease).await?;
+    engine.aws().watch().begin(Mode::Read);
+    let recorder = match Recorder::open(engine, request, limits.lease).await? {
+        Opened::Running(recorder) => recorder,
+        Opened::Ended(outcome) => return Ok(Response::Stepped { outcome, retry_after: 0 }),
+    };
     engine.aws().watch().begin(Mode::WriteUntil(recorder.lease_ends()));
     let outcome = run::<M>(engine, request, limits, &recorder).await;
     match outcome {

@@ -29,9 +29,18 @@ pub(crate) struct Recorder {
     module: String,
 }
 
+/// What opening a step found.
+pub(crate) enum Opened {
+    /// The module is to be reconciled.
+    Running(Recorder),
+    /// It was settled before.
+    Ended(Outcome),
+}
+
 impl Recorder {
-    /// Renews the lease and says that the module runs.
-    pub(crate) async fn open(engine: &Engine, request: &Request, ttl: Duration) -> Result<Self> {
+    /// Renews the lease and says that the module runs. When its run has ended before — the step is a repetition —
+    /// that end is answered instead, and dependents are woken once more.
+    pub(crate) async fn open(engine: &Engine, request: &Request, ttl: Duration) -> Result<Opened> {
         let doing = format!("deployment {}/{}, module {}", request.layer, request.number, request.module);
         let lease = engine.store.renew(&request.lease, &doing, ttl).await.map_err(state)?;
         let recorder = Self {
@@ -42,8 +51,27 @@ impl Recorder {
             number: request.number,
             module: request.module.clone(),
         };
-        recorder.run(&RunUpdate::status(RunStatus::Running)).await?;
-        Ok(recorder)
+        let running = RunUpdate::status(RunStatus::Running);
+        match recorder.writer().run_update(request.number, &request.module, &running).await {
+            Ok(()) => Ok(Opened::Running(recorder)),
+            Err(StateError::Conflict { .. }) => {
+                recorder.wake_dependents().await?;
+                Ok(Opened::Ended(recorder.ended().await?))
+            }
+            Err(error) => Err(state(error)),
+        }
+    }
+
+    /// How the module's run ended.
+    async fn ended(&self) -> Result<Outcome> {
+        let runs = self.store.runs(&self.lease.layer, self.number).await.map_err(state)?;
+        match runs.iter().find(|run| run.module == self.module).map(|run| run.status) {
+            Some(RunStatus::Done | RunStatus::Unchanged) => Ok(Outcome::Done),
+            Some(RunStatus::Failed | RunStatus::Skipped) => Ok(Outcome::Failed),
+            Some(RunStatus::Waiting | RunStatus::Running | RunStatus::Pending) | None => {
+                Err(Error::new(Kind::Corrupt, "run", "the deployment does not run this module").about(&self.module))
+            }
+        }
     }
 
     /// When the lease is over unless a later step renews it.

@@ -206,7 +206,7 @@ async fn observe_one(sns: &aws_sdk_sns::Client, arn: &str) -> Result<Option<Seen
     };
     let tags = async {
         let asked = sns.list_tags_for_resource().resource_arn(arn).send().await;
-        tolerate(asked.explain("ListTagsForResource", arn), &["NotFound", "NotFoundException", "ResourceNotFound"])
+        tolerate(asked.explain("ListTagsForResource", arn), &["NotFound", "NotFoundException", "ResourceNotFound", "ResourceNotFoundException"])
     };
     let (attributes, tags) = tokio::try_join!(attributes, tags)?;
     let Some(attributes) = attributes.and_then(|answer| answer.attributes) else { return Ok(None) };

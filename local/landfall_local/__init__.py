@@ -1,0 +1,1 @@
+"""Starts, stops and describes the local AWS (MiniStack) of Landfall."""

@@ -1,0 +1,21 @@
+"""Runs MiniStack as if a load balancer ended TLS in front of it.
+
+Policies that demand TLS (`aws:SecureTransport`) are part of what Landfall deploys. On loopback there is nothing to
+protect, so the calls are plain HTTP, and this says what a proxy in front would say: that they came over TLS.
+"""
+
+import ministack.app as ministack
+
+behind_proxy = ministack.app
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+    await behind_proxy(scope, receive, send)
+
+
+ministack.app = app
+
+if __name__ == "__main__":
+    ministack.main()
