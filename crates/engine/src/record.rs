@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use aws_sdk_sfn::error::ProvideErrorMetadata;
 use landfall_aws::{Error, Kind, Result, Watch};
 use landfall_plan::{Action, ModuleChange, ModulePlan, Plan, RunDocument};
 use landfall_state::{
     Applied, DocumentRef, EntryStatus, IntentAction, JournalEntry, Lease, ModuleRecord, NewIntent, RunCounts, RunStatus,
-    RunUpdate, StateError, Store, Wake, WakeOutcome, Writer,
+    RunUpdate, StateError, Store, Writer,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -264,12 +263,7 @@ impl Recorder {
     }
 
     async fn wake_dependents(&self) -> Result<()> {
-        let layer = &self.lease.layer;
-        for wake in self.store.wakes(layer, self.number).await.map_err(state)? {
-            send(&self.wake, &wake).await?;
-            self.store.woken(layer, self.number, &wake).await.map_err(state)?;
-        }
-        Ok(())
+        self.store.wake(&self.wake, &self.lease.layer, self.number).await.map_err(state)
     }
 
     async fn waited_too_long(&self, patience: Duration) -> Result<bool> {
@@ -280,31 +274,6 @@ impl Recorder {
             Duration::try_from(waited).is_ok_and(|waited| waited > patience)
         }))
     }
-}
-
-async fn send(client: &aws_sdk_sfn::Client, wake: &Wake) -> Result<()> {
-    let (code, sent) = match &wake.outcome {
-        WakeOutcome::Ready => {
-            let sent = client.send_task_success().task_token(&wake.task_token).output("{}").send().await;
-            (sent.as_ref().err().and_then(ProvideErrorMetadata::code).map(str::to_owned), sent.is_ok())
-        }
-        WakeOutcome::DependencyFailed(failed) => {
-            let sent = client
-                .send_task_failure()
-                .task_token(&wake.task_token)
-                .error("Landfall.Skipped")
-                .cause(format!("not started because {} failed", failed.join(", ")))
-                .send()
-                .await;
-            (sent.as_ref().err().and_then(ProvideErrorMetadata::code).map(str::to_owned), sent.is_ok())
-        }
-    };
-    // A token that was used or whose execution is over needs no waking.
-    if sent || matches!(code.as_deref(), Some("TaskTimedOut" | "InvalidToken" | "TaskDoesNotExist")) {
-        return Ok(());
-    }
-    let code = code.unwrap_or_else(|| "no answer".to_owned());
-    Err(Error::new(Kind::Unexpected, "SendTaskSuccess", format!("module {} could not be woken ({code})", wake.module)))
 }
 
 /// Stores the plan of one module and answers where.

@@ -16,5 +16,6 @@ pub use graph::{Cycle, order, ready_sets};
 pub use module::{ModuleChange, ModulePlan};
 pub use plan::{Counts, Plan, PlanRequest};
 pub use render::{Paint, Style, Tone, render, summary};
+pub use landfall_catalog::Scope as LayerScope;
 pub use run::{RunDocument, RunModule, SupportFile};
 pub use token::{Resolution, resolve, tokens, Token};

@@ -223,6 +223,9 @@ pub struct Deployment {
     /// ARN of the execution that runs it.
     #[serde(default)]
     pub execution_arn: Option<String>,
+    /// Its run document.
+    #[serde(default)]
+    pub run: Option<DocumentRef>,
     /// Its plan.
     #[serde(default)]
     pub plan: Option<PlanRef>,
@@ -270,6 +273,7 @@ impl Deployment {
             actor: change.actor.clone(),
             commit: change.commit.clone(),
             execution_arn: None,
+            run: None,
             plan: None,
             approval: None,
             superseded_by: None,

@@ -15,6 +15,7 @@ mod queue;
 mod runs;
 mod sources;
 mod store;
+mod wake;
 mod writer;
 
 pub use approvals::{Approval, Decision};
@@ -32,6 +33,7 @@ pub use queue::{Enqueued, Queue};
 pub use runs::{Gate, Run, RunCounts, RunStart, RunStatus, RunUpdate, Wake, WakeOutcome};
 pub use sources::SourceOutcome;
 pub use store::{Settings, Store};
+pub use wake::{SKIPPED, fail, succeed};
 pub use writer::{Applied, Deployed, Writer};
 
 /// Version of the records' schema.

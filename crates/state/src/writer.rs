@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::deployment::PlanRef;
+use crate::documents::DocumentRef;
 use crate::error::StateError;
 use crate::journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
 use crate::layers::{DeployedConfig, LayerStatus, ModuleRecord, Scope};
@@ -211,6 +212,14 @@ impl<'a> Writer<'a> {
             writes.push(Write::delete(keys::layer(environment), keys::service(&self.lease.layer)));
         }
         self.write(writes, "the layer").await
+    }
+
+    /// Records the run document of a deployment.
+    pub async fn run_recorded(&self, number_: u64, run: &DocumentRef) -> Result<(), StateError> {
+        let update = Write::update(self.pk(), keys::deployment(number_), "SET #run = :run")
+            .name("#run", "run")
+            .value(":run", attribute(run)?);
+        self.write(vec![update], "the deployment").await
     }
 
     /// Records the plan of a deployment.

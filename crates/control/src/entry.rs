@@ -1,0 +1,94 @@
+//! The entry of a control function: clients once per process, one log line per invocation.
+
+use std::future::Future;
+use std::time::Instant;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use landfall_aws::base_config;
+use landfall_state::Store;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::settings::Settings;
+
+/// What every control function works with.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// The state.
+    pub store: Store,
+    /// Settings.
+    pub settings: Settings,
+    /// Step Functions.
+    pub sfn: aws_sdk_sfn::Client,
+    /// SNS.
+    pub sns: aws_sdk_sns::Client,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+}
+
+impl Control {
+    /// From the environment of the function; logs go to stdout as JSON.
+    ///
+    /// # Errors
+    /// When a setting is missing.
+    pub async fn from_env() -> Result<Self, lambda_runtime::Error> {
+        tracing_subscriber::fmt()
+            .json()
+            .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+            .with_current_span(false)
+            .with_ansi(false)
+            .without_time()
+            .init();
+        let config = base_config().await;
+        Ok(Self::new(&config, landfall_state::Settings::from_env()?, Settings::from_env()?))
+    }
+
+    /// From clients' configuration and settings.
+    pub fn new(config: &aws_config::SdkConfig, state: landfall_state::Settings, settings: Settings) -> Self {
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(true).build();
+        Self {
+            store: Store::new(config, state),
+            settings,
+            sfn: aws_sdk_sfn::Client::new(config),
+            sns: aws_sdk_sns::Client::new(config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+        }
+    }
+
+    /// ARN of the version of this function that runs, so that later steps of a deployment stay on it.
+    pub fn own_version(&self, name: &str) -> String {
+        let alias = self.settings.function_alias(name);
+        // Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html (reserved variables).
+        match std::env::var("AWS_LAMBDA_FUNCTION_VERSION") {
+            Ok(version) if version != "$LATEST" => alias.replace(":live", &format!(":{version}")),
+            _ => alias,
+        }
+    }
+}
+
+/// Serves requests of type `Q` until Lambda ends the process.
+///
+/// # Errors
+/// When the environment lacks a setting, or the Lambda runtime API fails.
+pub async fn serve<Q, A, F, H>(handler: H) -> Result<(), lambda_runtime::Error>
+where
+    Q: DeserializeOwned + std::fmt::Debug,
+    A: Serialize,
+    F: Future<Output = Result<A, lambda_runtime::Error>>,
+    H: Fn(Control, Q) -> F,
+{
+    let control = Control::from_env().await?;
+    let (control, handler) = (&control, &handler);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Q>| async move {
+        let started = Instant::now();
+        let request = format!("{:?}", event.payload);
+        let answer = handler(control.clone(), event.payload).await;
+        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &answer {
+            Ok(_) => tracing::info!(request, milliseconds, "answered"),
+            Err(error) => tracing::error!(request, milliseconds, error = %error, "failed"),
+        }
+        answer
+    }))
+    .await
+}

@@ -1,0 +1,67 @@
+//! Starts what waits: from the queue to an execution of the deploy state machine.
+
+use aws_sdk_sfn::error::ProvideErrorMetadata;
+use landfall_state::{Deployment, Finished, StateError, Status};
+use serde_json::json;
+
+use crate::entry::Control;
+
+impl Control {
+    /// Starts the layer's next deployment if nothing of it runs. The execution's name is derived, so a second start of
+    /// the same deployment is the first one.
+    pub async fn start_next(&self, layer: &str) -> Result<Option<Deployment>, StateError> {
+        let Some(deployment) = self.store.start_next(layer).await? else { return Ok(None) };
+        let input = json!({
+            "layer": deployment.layer,
+            "number": deployment.number,
+            "functions": {
+                "coordinator": self.settings.function_alias("coordinator"),
+                "planner": self.settings.function_alias("planner"),
+            },
+            "moduleMachine": self.settings.module_machine_arn,
+            "runName": format!("{}-{}", hash(&deployment), deployment.number),
+        });
+        let started = self
+            .sfn
+            .start_execution()
+            .state_machine_arn(&self.settings.deploy_machine_arn)
+            .name(execution_name(&deployment))
+            .input(input.to_string())
+            .send()
+            .await;
+        let arn = match started {
+            Ok(started) => started.execution_arn,
+            // Somebody else started it a moment ago.
+            Err(error) if error.code() == Some("ExecutionAlreadyExists") => self.execution_arn(&deployment),
+            Err(error) => {
+                let message = format!("the execution could not be started: {}", error.message().unwrap_or("no answer"));
+                let end = Finished { status: Status::Failed, outcome: None, message: Some(message), diagnostics: None };
+                self.store.finish(&deployment.layer, deployment.number, end).await?;
+                return Err(StateError::Conflict { what: format!("deployment {} did not start: {error:?}", deployment.id()) });
+            }
+        };
+        match self.store.started(&deployment.layer, deployment.number, &arn).await {
+            Ok(()) => self.announce(&deployment, "started", "the deployment runs").await?,
+            // It was so quick that it is over.
+            Err(StateError::Conflict { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Some(deployment))
+    }
+
+    fn execution_arn(&self, deployment: &Deployment) -> String {
+        let machine = self.settings.deploy_machine_arn.replace(":stateMachine:", ":execution:");
+        format!("{machine}:{}", execution_name(deployment))
+    }
+}
+
+/// At most 80 characters, unique for 90 days: numbers are never reused, and the hash tells apart layers whose names
+/// begin alike.
+fn execution_name(deployment: &Deployment) -> String {
+    let layer: String = deployment.layer.chars().take(50).collect();
+    format!("{layer}-{}-{}", deployment.number, hash(deployment))
+}
+
+fn hash(deployment: &Deployment) -> String {
+    deployment.change.chars().take(8).collect()
+}

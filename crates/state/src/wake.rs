@@ -1,0 +1,51 @@
+//! Wakes the executions whose gate opened.
+
+use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
+
+use crate::error::StateError;
+use crate::runs::WakeOutcome;
+use crate::store::Store;
+
+/// Name of the error that a module gets when something it needs failed.
+pub const SKIPPED: &str = "Landfall.Skipped";
+
+impl Store {
+    /// Wakes every module of a deployment whose needs have settled. Called after a run settled; doing it twice is
+    /// harmless.
+    pub async fn wake(&self, sfn: &aws_sdk_sfn::Client, layer: &str, number: u64) -> Result<(), StateError> {
+        for wake in self.wakes(layer, number).await? {
+            match &wake.outcome {
+                WakeOutcome::Ready => succeed(sfn, &wake.task_token, "{}").await?,
+                WakeOutcome::DependencyFailed(failed) => {
+                    let cause = format!("not started because {} failed", failed.join(", "));
+                    fail(sfn, &wake.task_token, SKIPPED, &cause).await?;
+                }
+            }
+            self.woken(layer, number, &wake).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Ends the wait behind a task token well.
+pub async fn succeed(sfn: &aws_sdk_sfn::Client, token: &str, output: &str) -> Result<(), StateError> {
+    settled("SendTaskSuccess", sfn.send_task_success().task_token(token).output(output).send().await)
+}
+
+/// Ends the wait behind a task token with an error.
+pub async fn fail(sfn: &aws_sdk_sfn::Client, token: &str, error: &str, cause: &str) -> Result<(), StateError> {
+    settled("SendTaskFailure", sfn.send_task_failure().task_token(token).error(error).cause(cause).send().await)
+}
+
+/// A token that was used before, or whose execution is over, needs no more waking.
+fn settled<T, E, R>(operation: &'static str, sent: Result<T, SdkError<E, R>>) -> Result<(), StateError>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match sent {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.code(), Some("TaskTimedOut" | "TaskDoesNotExist" | "InvalidToken")) => Ok(()),
+        Err(error) => Err(StateError::aws(operation, error)),
+    }
+}

@@ -1,0 +1,207 @@
+//! The end of a deployment: its status, what the layer is now, the lease, and who may begin next.
+
+use std::time::Duration;
+
+use lambda_runtime::Error;
+use landfall_control::Control;
+use landfall_plan::RunDocument;
+use landfall_state::{
+    AcquireRequest, Action, Deployed, DeployedConfig, Deployment, DocumentRef, Finished, LayerStatus, Lease, Outcome, Phase,
+    Run, RunStatus, Scope, StateError, Status,
+};
+
+use crate::Failure;
+
+/// What is known of a deployment that ends.
+pub(crate) struct Ending<'a> {
+    pub layer: &'a str,
+    pub number: u64,
+    pub execution: &'a str,
+    pub lease: Option<Lease>,
+    pub error: Option<Failure>,
+}
+
+/// Ends a deployment. Reached from every failure; doing it twice is harmless.
+pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(), Error> {
+    let deployment = control.store.deployment(ending.layer, ending.number).await?;
+    if deployment.status == Status::Running {
+        control.store.phase(ending.layer, ending.number, Phase::Finishing, None).await?;
+        let runs = control.store.runs(ending.layer, ending.number).await?;
+        let end = verdict(&deployment, &runs, ending.error.as_ref());
+        let lease = match &ending.lease {
+            Some(lease) => still_ours(control, &deployment, lease, ending.execution).await?,
+            None => None,
+        };
+        if let Some(lease) = &lease {
+            record_layer(control, &deployment, &runs, &end, lease).await?;
+            control.store.release(lease).await?;
+        }
+        control.store.finish(ending.layer, ending.number, end).await?;
+    } else if let Some(lease) = &ending.lease {
+        control.store.release(lease).await?;
+    }
+    let deployment = control.store.deployment(ending.layer, ending.number).await?;
+    let message = deployment.message.clone().unwrap_or_else(|| summary(&deployment));
+    let kind = serde_json::to_value(deployment.status)?.as_str().unwrap_or("finished").to_owned();
+    control.announce(&deployment, &kind, &message).await?;
+    start_waiting(control, &deployment).await
+}
+
+/// The lease, renewed; taken again by the same execution when its time ran out while nothing else took it.
+async fn still_ours(
+    control: &Control,
+    deployment: &Deployment,
+    lease: &Lease,
+    execution: &str,
+) -> Result<Option<Lease>, Error> {
+    let ttl = Duration::from_secs(60);
+    let doing = format!("finishing {}", deployment.id());
+    match control.store.renew(lease, &doing, ttl).await {
+        Ok(lease) => return Ok(Some(lease)),
+        Err(StateError::LeaseLost { .. } | StateError::Conflict { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let request = AcquireRequest {
+        layer: &lease.layer,
+        environment: lease.environment.as_deref(),
+        holder: execution,
+        doing: &doing,
+        ttl,
+    };
+    match control.store.acquire(request).await {
+        Ok(lease) => Ok(Some(lease)),
+        // Somebody else works on the layer by now; what this deployment did is in the journal.
+        Err(StateError::LeaseHeld { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// | error | runs | status |
+/// |---|---|---|
+/// | of the approval | any | cancelled |
+/// | other | any | failed |
+/// | none | any failed or skipped | failed |
+/// | none | any not settled | failed |
+/// | none | all settled well, or none | succeeded |
+fn verdict(deployment: &Deployment, runs: &[Run], error: Option<&Failure>) -> Finished {
+    let failed: Vec<&Run> = runs.iter().filter(|run| run.status == RunStatus::Failed).collect();
+    let open: Vec<&str> =
+        runs.iter().filter(|run| !run.status.is_settled()).map(|run| run.module.as_str()).collect();
+    if let Some(error) = error {
+        let cancelled = error.error == "Landfall.NotApproved" || error.error == "States.Timeout" && runs_are_fresh(runs);
+        let message = if error.error == "States.Timeout" && runs_are_fresh(runs) {
+            "nobody approved the plan in time".to_owned()
+        } else {
+            error.message()
+        };
+        let status = if cancelled { Status::Cancelled } else { Status::Failed };
+        return Finished { status, outcome: None, message: Some(message), diagnostics: None };
+    }
+    if !failed.is_empty() {
+        let names: Vec<&str> = failed.iter().map(|run| run.module.as_str()).collect();
+        let message = format!("{} failed", names.join(", "));
+        let details: Vec<String> = failed
+            .iter()
+            .map(|run| format!("{}: {}", run.module, run.error.as_deref().unwrap_or("no reason was recorded")))
+            .collect();
+        return Finished {
+            status: Status::Failed,
+            outcome: None,
+            message: Some(message),
+            diagnostics: Some(details.join("\n")),
+        };
+    }
+    if !open.is_empty() && deployment.action != Action::Plan {
+        let message = format!("{} did not come to an end", open.join(", "));
+        return Finished { status: Status::Failed, outcome: None, message: Some(message), diagnostics: None };
+    }
+    let changed = runs.iter().any(|run| run.status == RunStatus::Done);
+    let outcome = match deployment.action {
+        Action::Plan => Outcome::Planned,
+        Action::Destroy => Outcome::Destroyed,
+        Action::Deploy if changed => Outcome::Changed,
+        Action::Deploy => Outcome::NoChanges,
+    };
+    Finished { status: Status::Succeeded, outcome: Some(outcome), message: None, diagnostics: None }
+}
+
+fn runs_are_fresh(runs: &[Run]) -> bool {
+    runs.iter().all(|run| matches!(run.status, RunStatus::Waiting | RunStatus::Unchanged))
+}
+
+/// What the layer is after this deployment.
+async fn record_layer(
+    control: &Control,
+    deployment: &Deployment,
+    runs: &[Run],
+    end: &Finished,
+    lease: &Lease,
+) -> Result<(), Error> {
+    if deployment.action == Action::Plan || end.status == Status::Rejected {
+        return Ok(());
+    }
+    let writer = control.store.writer(lease);
+    if end.outcome == Some(Outcome::Destroyed) {
+        writer.layer_destroyed(lease.environment.as_deref()).await?;
+        return Ok(());
+    }
+    let touched = end.status == Status::Succeeded || runs.iter().any(|run| run.started_at.is_some());
+    if !touched || deployment.action == Action::Destroy {
+        return Ok(());
+    }
+    let Some(run) = run_document(control, deployment).await? else { return Ok(()) };
+    let succeeded = end.status == Status::Succeeded;
+    let config = succeeded.then(|| DeployedConfig {
+        number: deployment.number,
+        version_id: deployment.source.version_id.clone(),
+        document: run.1.clone(),
+    });
+    let scope = match run.0.layer.scope {
+        landfall_plan::LayerScope::Environment => Scope::Environment,
+        landfall_plan::LayerScope::Service => Scope::Service,
+    };
+    writer
+        .layer_deployed(Deployed {
+            scope,
+            environment: &run.0.layer.environment,
+            org_name: &run.0.layer.org_name,
+            region: &run.0.layer.region,
+            account_id: &run.0.layer.account_id,
+            status: if succeeded { LayerStatus::Deployed } else { LayerStatus::Failed },
+            config,
+        })
+        .await?;
+    Ok(())
+}
+
+async fn run_document(
+    control: &Control,
+    deployment: &Deployment,
+) -> Result<Option<(RunDocument, DocumentRef)>, Error> {
+    let Some(reference) = deployment.run.clone() else { return Ok(None) };
+    let bytes = control.store.get_document(&reference).await?;
+    Ok(Some((serde_json::from_slice(&bytes)?, reference)))
+}
+
+/// What may begin now: the layer's own next deployment, the services that waited for their environment, the
+/// environment that waited for its services.
+async fn start_waiting(control: &Control, deployment: &Deployment) -> Result<(), Error> {
+    control.start_next(&deployment.layer).await?;
+    for service in control.store.services(&deployment.layer).await? {
+        control.start_next(&service).await?;
+    }
+    if let Some(environment) = &deployment.environment_choice {
+        control.start_next(environment).await?;
+    }
+    Ok(())
+}
+
+fn summary(deployment: &Deployment) -> String {
+    match deployment.outcome {
+        Some(Outcome::NoChanges) => "no changes".to_owned(),
+        Some(Outcome::Changed) => "the layer is as its config says".to_owned(),
+        Some(Outcome::Planned) => "the plan is made".to_owned(),
+        Some(Outcome::Destroyed) => "the layer is gone".to_owned(),
+        None => "the deployment ended".to_owned(),
+    }
+}

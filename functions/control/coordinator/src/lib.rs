@@ -1,0 +1,166 @@
+//! `coordinator`: the lease, the approval, the gates between modules, and the end of every deployment.
+
+mod admit;
+mod finish;
+mod gates;
+mod sweep;
+
+use lambda_runtime::Error;
+use landfall_control::Control;
+use landfall_state::Lease;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// What the coordinator is asked to do.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum Request {
+    /// Take the lease, before anything else and again after an approval.
+    Admit {
+        /// Layer.
+        layer: String,
+        /// Deployment number.
+        number: u64,
+        /// ARN of the execution that will hold the lease.
+        execution: String,
+        /// Hash of the plan that was approved, when the lease is taken again.
+        #[serde(default)]
+        hash: Option<String>,
+    },
+    /// Ask for an approval and give the lease back while people think.
+    AskApproval {
+        /// The lease.
+        lease: Lease,
+        /// Deployment number.
+        number: u64,
+        /// Token of the waiting execution.
+        task_token: String,
+        /// Hash of the plan.
+        hash: String,
+    },
+    /// Let a module begin once what it needs is done.
+    Await {
+        /// Layer.
+        layer: String,
+        /// Deployment number.
+        number: u64,
+        /// Module.
+        module: String,
+        /// Token of the waiting execution.
+        task_token: String,
+    },
+    /// Record that a module's execution gave up.
+    Settle {
+        /// The lease.
+        lease: Lease,
+        /// Deployment number.
+        number: u64,
+        /// Module.
+        module: String,
+        /// What it gave up with.
+        error: Failure,
+    },
+    /// End the deployment.
+    Finish {
+        /// Layer.
+        layer: String,
+        /// Deployment number.
+        number: u64,
+        /// ARN of the execution.
+        execution: String,
+        /// The lease, if it was taken.
+        #[serde(default)]
+        lease: Option<Lease>,
+        /// What the execution failed with.
+        #[serde(default)]
+        error: Option<Failure>,
+    },
+    /// Look for what died.
+    Sweep,
+}
+
+/// The error that Step Functions hands to a Catch.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Failure {
+    /// Name of the error.
+    #[serde(default)]
+    pub error: String,
+    /// What happened; for a Lambda function JSON with `errorMessage`.
+    #[serde(default)]
+    pub cause: String,
+}
+
+impl Failure {
+    /// The cause for people.
+    pub fn message(&self) -> String {
+        let parsed: Option<Value> = serde_json::from_str(&self.cause).ok();
+        let inner = parsed.as_ref().and_then(|cause| cause.get("errorMessage")).and_then(Value::as_str);
+        match inner {
+            Some(message) => message.to_owned(),
+            None if self.cause.is_empty() => self.error.clone(),
+            None => self.cause.clone(),
+        }
+    }
+}
+
+/// The event "Step Functions Execution Status Change", as far as it is used
+/// (<https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html>).
+#[derive(Clone, Debug, Deserialize)]
+struct StatusChange {
+    detail: StatusDetail,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusDetail {
+    execution_arn: String,
+    status: String,
+    #[serde(default)]
+    input: Option<String>,
+}
+
+/// Serves one request: an operation of the state machines or the schedule, or the event that an execution died.
+///
+/// # Errors
+/// When the state cannot be reached or the request is not understood.
+pub async fn coordinate(control: Control, request: Value) -> Result<Value, Error> {
+    if request.get("op").is_none() {
+        let event: StatusChange = serde_json::from_value(request)?;
+        let input = event.detail.input.unwrap_or_default();
+        return sweep::execution_ended(&control, &event.detail.execution_arn, &event.detail.status, &input).await;
+    }
+    match serde_json::from_value(request)? {
+        Request::Admit { layer, number, execution, hash } => {
+            admit::admit(&control, &layer, number, &execution, hash.as_deref()).await
+        }
+        Request::AskApproval { lease, number, task_token, hash } => {
+            admit::ask_approval(&control, &lease, number, &task_token, &hash).await
+        }
+        Request::Await { layer, number, module, task_token } => {
+            gates::wait(&control, &layer, number, &module, &task_token).await
+        }
+        Request::Settle { lease, number, module, error } => {
+            gates::settle(&control, &lease, number, &module, &error).await
+        }
+        Request::Finish { layer, number, execution, lease, error } => {
+            finish::finish(&control, &finish::Ending { layer: &layer, number, execution: &execution, lease, error }).await?;
+            Ok(json!({}))
+        }
+        Request::Sweep => sweep::sweep(&control).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_of_a_lambda_failure_is_taken_out_of_its_json() {
+        let cause = r#"{"errorType":"Error","errorMessage":"the config is gone","trace":[]}"#.to_owned();
+        let failure = Failure { error: "Lambda.Unknown".into(), cause };
+        assert_eq!(failure.message(), "the config is gone");
+        let timeout = Failure { error: "States.Timeout".into(), cause: String::new() };
+        assert_eq!(timeout.message(), "States.Timeout");
+    }
+}

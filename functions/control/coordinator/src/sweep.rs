@@ -1,0 +1,104 @@
+//! Deployments whose execution died, and whatever else came to a stop: found and ended, so that nothing blocks a layer
+//! and nothing ends silently.
+
+use aws_sdk_sfn::error::ProvideErrorMetadata;
+use aws_sdk_sfn::types::ExecutionStatus;
+use jiff::SignedDuration;
+use lambda_runtime::Error;
+use landfall_control::Control;
+use landfall_state::{Deployment, Lease, StateError, Status};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::Failure;
+use crate::finish::{Ending, finish};
+
+/// A running deployment without an execution is started again after this.
+const START_PATIENCE: SignedDuration = SignedDuration::from_secs(20);
+
+#[derive(Debug, Deserialize)]
+struct Input {
+    layer: String,
+    number: u64,
+}
+
+/// An execution of the deploy machine ended as FAILED, TIMED_OUT or ABORTED.
+pub(crate) async fn execution_ended(
+    control: &Control,
+    execution: &str,
+    status: &str,
+    input: &str,
+) -> Result<Value, Error> {
+    let input: Input = serde_json::from_str(input)?;
+    let deployment = control.store.deployment(&input.layer, input.number).await?;
+    end_dead(control, &deployment, execution, status).await?;
+    Ok(json!({}))
+}
+
+async fn end_dead(control: &Control, deployment: &Deployment, execution: &str, status: &str) -> Result<(), Error> {
+    if deployment.status != Status::Running {
+        return Ok(());
+    }
+    // The lease of a dead holder is taken by its own name: nobody else may have it, and its token still counts.
+    let lease = control.store.lease(&deployment.layer).await?.filter(|lease| lease.holder == execution);
+    let lease = lease.map(|lease| Lease {
+        layer: lease.layer,
+        token: lease.token,
+        holder: lease.holder,
+        expires_at: lease.expires_at,
+        environment: deployment.environment_choice.clone(),
+    });
+    let error = Failure { error: format!("Execution.{status}"), cause: format!("the execution ended as {status}") };
+    let ending =
+        Ending { layer: &deployment.layer, number: deployment.number, execution, lease, error: Some(error) };
+    finish(control, &ending).await
+}
+
+/// Looks at every layer for what came to a stop.
+pub(crate) async fn sweep(control: &Control) -> Result<Value, Error> {
+    let mut repaired = Vec::new();
+    for layer in control.store.layers().await? {
+        let queue = control.store.queue(&layer.layer).await?;
+        if let Some(number) = queue.running {
+            let deployment = control.store.deployment(&layer.layer, number).await?;
+            if let Some(what) = look(control, &deployment).await? {
+                tracing::warn!(deployment = %deployment.id(), what, "repaired");
+                repaired.push(format!("{}: {what}", deployment.id()));
+            }
+        } else if queue.waiting.is_some() {
+            control.start_next(&layer.layer).await?;
+            repaired.push(format!("{}: started what waited", layer.layer));
+        }
+    }
+    Ok(json!({ "repaired": repaired }))
+}
+
+async fn look(control: &Control, deployment: &Deployment) -> Result<Option<String>, Error> {
+    let Some(execution) = &deployment.execution_arn else {
+        let age = control.store.now().duration_since(deployment.started_at.unwrap_or(deployment.created_at));
+        if age < START_PATIENCE {
+            return Ok(None);
+        }
+        control.start_next(&deployment.layer).await?;
+        return Ok(Some("it had no execution and was started".to_owned()));
+    };
+    let described = control.sfn.describe_execution().execution_arn(execution).send().await;
+    let status = match described {
+        Ok(described) => described.status,
+        Err(error) if error.code() == Some("ExecutionDoesNotExist") => ExecutionStatus::Aborted,
+        Err(error) => {
+            return Err(StateError::Aws {
+                operation: "DescribeExecution",
+                code: error.code().unwrap_or("Unknown").to_owned(),
+                message: error.message().unwrap_or("no answer").to_owned(),
+                source: Box::new(error),
+            }
+            .into());
+        }
+    };
+    if status == ExecutionStatus::Running || status == ExecutionStatus::PendingRedrive {
+        return Ok(None);
+    }
+    end_dead(control, deployment, execution, status.as_str()).await?;
+    Ok(Some(format!("its execution ended as {}", status.as_str())))
+}

@@ -1,0 +1,228 @@
+//! `intake`: an object was written to the config bucket. Decides whether it is a layer, whether it is acceptable, and
+//! puts it into its layer's queue. Everything that is not acceptable becomes a visible rejected deployment.
+
+use lambda_runtime::Error;
+use landfall_config::LayerFile;
+use landfall_control::{Control, LoadedFile, Object, Refusal};
+use landfall_state::{Action, Actor, NewChange, Source, SourceOutcome};
+use serde::{Deserialize, Serialize};
+
+/// Prefix of Landfall's own documents in the config bucket.
+const INTERNAL: &str = ".landfall/";
+/// Object metadata that chooses the environment of a service.
+const ENVIRONMENT: &str = "landfall-environment";
+/// Object metadata that names the git commit.
+const COMMIT: &str = "landfall-commit";
+/// Object metadata that names who uploaded it; the event itself knows only the account.
+const ACTOR: &str = "landfall-actor";
+
+/// The EventBridge event "Object Created", as far as it is used
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>).
+#[derive(Clone, Debug, Deserialize)]
+pub struct ObjectCreated {
+    detail: Detail,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Detail {
+    object: ObjectDetail,
+    #[serde(default)]
+    requester: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ObjectDetail {
+    key: String,
+    #[serde(default)]
+    version_id: Option<String>,
+    #[serde(default)]
+    sequencer: String,
+}
+
+/// What became of the event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome")]
+pub enum Taken {
+    /// It became a deployment.
+    Queued {
+        /// `layer/number`.
+        deployment: String,
+        /// Whether the same event came before.
+        duplicate: bool,
+    },
+    /// It became a rejected deployment.
+    Rejected {
+        /// `layer/number`.
+        deployment: String,
+        /// Why.
+        message: String,
+    },
+    /// Nothing to do.
+    Ignored {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Takes one event.
+///
+/// # Errors
+/// When the state or S3 cannot be reached; the event is delivered again.
+pub async fn take(control: Control, event: ObjectCreated) -> Result<Taken, Error> {
+    let object = event.detail.object;
+    if object.key.starts_with(INTERNAL) {
+        return Ok(ignored("one of our own documents"));
+    }
+    let Some(content) = control.read_object(&object.key, object.version_id.as_deref()).await? else {
+        return Ok(ignored("the object is gone; deleting an object never destroys anything"));
+    };
+    let requester = event.detail.requester.unwrap_or_default();
+    let arrival = Arrival { control: &control, content, sequencer: object.sequencer, requester };
+    arrival.decide().await
+}
+
+fn ignored(reason: &str) -> Taken {
+    Taken::Ignored { reason: reason.to_owned() }
+}
+
+/// One version of one object on its way into a queue.
+struct Arrival<'a> {
+    control: &'a Control,
+    content: Object,
+    sequencer: String,
+    requester: String,
+}
+
+impl Arrival<'_> {
+    async fn decide(self) -> Result<Taken, Error> {
+        let (file, source) = match self.control.read_file(&self.content) {
+            Ok(LoadedFile::Layer(file, source)) => (file, source),
+            Ok(LoadedFile::Support) => return self.support().await,
+            Err(refusal) => {
+                let layer = self.known_layer().await?;
+                return self.reject(&layer, refusal).await;
+            }
+        };
+        let layer = file.name.value.clone();
+        match self.control.store.register_source(&self.content.key, &layer, &self.sequencer).await? {
+            SourceOutcome::Accepted => {}
+            SourceOutcome::Stale => return Ok(ignored("a newer version of this key was seen before")),
+            SourceOutcome::OwnedByOtherKey { key } => {
+                let refusal = Refusal::new(
+                    format!("layer {layer} belongs to {key}; {} declares the same name", self.content.key),
+                    format!("give one of the two another name, or destroy the layer (`landfall destroy {layer}`) and upload {} again", self.content.key),
+                );
+                return self.reject(&layer, refusal).await;
+            }
+            SourceOutcome::KeyOwnsOtherLayer { layer: former } => {
+                let refusal = Refusal::new(
+                    format!("{} holds layer {former}, which still exists; this version declares {layer}", self.content.key),
+                    format!("a layer cannot be renamed: upload {layer} under another key, or destroy {former} first"),
+                );
+                return self.reject(&layer, refusal).await;
+            }
+        }
+        match self.check(&file, &source).await {
+            Ok(environment) => self.queue(&layer, environment).await,
+            Err(Refusal::State(error)) => Err(error.into()),
+            Err(refusal) => self.reject(&layer, refusal).await,
+        }
+    }
+
+    /// Checks the file as its deployment will see it, and answers the environment that a service is deployed to.
+    async fn check(&self, file: &LayerFile, source: &landfall_config::Source) -> Result<Option<String>, Refusal> {
+        let choice = self.content.metadata.get(ENVIRONMENT).map(String::as_str);
+        let environment = self.control.environment_of(&self.content.key, file, choice).await?;
+        let chosen = environment.as_ref().map(|(name, entry)| (name.as_str(), entry));
+        self.control.resolve_layer(file, source, chosen).await?;
+        Ok(environment.map(|(name, _)| name))
+    }
+
+    async fn queue(&self, layer: &str, environment: Option<String>) -> Result<Taken, Error> {
+        let queued = self.control.store.enqueue(self.change(layer, environment)).await?;
+        if !queued.duplicate {
+            self.control.announce(&queued.deployment, "queued", "the change waits for its turn").await?;
+        }
+        if let Some(superseded) = queued.superseded {
+            let superseded = self.control.store.deployment(layer, superseded).await?;
+            let message = format!("superseded by {}", queued.deployment.id());
+            self.control.announce(&superseded, "superseded", &message).await?;
+        }
+        self.control.start_next(layer).await?;
+        Ok(Taken::Queued { deployment: queued.deployment.id().to_string(), duplicate: queued.duplicate })
+    }
+
+    async fn reject(&self, layer: &str, refusal: Refusal) -> Result<Taken, Error> {
+        let (message, text) = (refusal.summary(), refusal.rendered());
+        let rejected = self.control.store.reject(self.change(layer, None), &message, Some(&text)).await?;
+        if !rejected.duplicate {
+            self.control.announce(&rejected.deployment, "rejected", &text).await?;
+        }
+        Ok(Taken::Rejected { deployment: rejected.deployment.id().to_string(), message })
+    }
+
+    /// YAML that declares no layer is only noted, unless its key held a layer before: then somebody broke it.
+    async fn support(&self) -> Result<Taken, Error> {
+        let Some(layer) = self.control.store.layer_of_key(&self.content.key).await? else {
+            return Ok(ignored("it declares no layer"));
+        };
+        let refusal = Refusal::new(
+            format!("{} held layer {layer}, and this version declares no layer", self.content.key),
+            format!("restore the file; to remove the layer use `landfall destroy {layer}`"),
+        );
+        self.reject(&layer, refusal).await
+    }
+
+    /// The layer that a file which cannot be read belongs to: the one its key held, else the file's own name without
+    /// what a layer's name may not contain.
+    async fn known_layer(&self) -> Result<String, Error> {
+        if let Some(layer) = self.control.store.layer_of_key(&self.content.key).await? {
+            return Ok(layer);
+        }
+        let name = self.content.key.rsplit('/').next().unwrap_or_default();
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        let safe: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        Ok(if safe.is_empty() { "unnamed".to_owned() } else { safe })
+    }
+
+    fn change(&self, layer: &str, environment: Option<String>) -> NewChange {
+        let metadata = |name: &str| self.content.metadata.get(name).cloned();
+        NewChange {
+            layer: layer.to_owned(),
+            action: Action::Deploy,
+            source: Source {
+                key: self.content.key.clone(),
+                object: None,
+                version_id: self.content.version_id.clone(),
+                etag: self.content.etag.clone(),
+                sequencer: Some(self.sequencer.clone()),
+            },
+            environment_choice: environment,
+            actor: Actor(metadata(ACTOR).unwrap_or_else(|| self.requester.clone())),
+            commit: metadata(COMMIT),
+            nonce: String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_event_of_s3_is_understood() {
+        let event: ObjectCreated = serde_json::from_str(
+            r#"{"version":"0","id":"17793124-05d4-b198-2fde-7ededc63b103","detail-type":"Object Created",
+            "source":"aws.s3","account":"111122223333","time":"2026-11-12T00:00:00Z","region":"ca-central-1",
+            "resources":["arn:aws:s3:::amzn-s3-demo-bucket1"],"detail":{"version":"0","bucket":
+            {"name":"amzn-s3-demo-bucket1"},"object":{"key":"env.yaml","size":5,"etag":"b1946ac92492d2347c6235b4d2611184",
+            "version-id":"IYV3p45BT0ac8hjHg1houSdS1a.Mro8e","sequencer":"617f08299329d189"},"request-id":"N4N7GDK58NMKJ12R",
+            "requester":"123456789012","source-ip-address":"1.2.3.4","reason":"PutObject"}}"#,
+        )
+        .unwrap();
+        assert_eq!(event.detail.object.version_id.as_deref(), Some("IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"));
+        assert_eq!(event.detail.object.sequencer, "617f08299329d189");
+    }
+}

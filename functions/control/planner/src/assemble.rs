@@ -1,0 +1,224 @@
+//! The plan of a layer from the plans of its modules, and what is to be done with it.
+
+use std::collections::BTreeSet;
+
+use lambda_runtime::Error;
+use landfall_control::Control;
+use landfall_plan::{Action as Change, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument};
+use landfall_state::{
+    Action, DocumentRef, Lease, ModuleRecord, PlanRef, PlanSummary, RunStart,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::Part;
+
+/// What is to be done with a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Nothing changes.
+    Nothing,
+    /// Only a plan was asked for.
+    Planned,
+    /// Ask first.
+    Approve,
+    /// Go on.
+    Apply,
+}
+
+/// Answer of `assemble`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Assembled {
+    /// What is to be done.
+    pub decision: Decision,
+    /// The plan document.
+    pub plan: DocumentRef,
+    /// The hash that an approval names.
+    pub hash: String,
+    /// Modules that change, in order.
+    pub modules: Vec<ToRun>,
+}
+
+/// A module that changes.
+#[derive(Clone, Debug, Serialize)]
+pub struct ToRun {
+    /// Name.
+    pub module: String,
+    /// ARN of the version of its function.
+    pub function: String,
+}
+
+/// Makes the plan of a deployment.
+pub(crate) async fn assemble(
+    control: &Control,
+    lease: &Lease,
+    number: u64,
+    run: &DocumentRef,
+    parts: &[Part],
+) -> Result<Assembled, Error> {
+    let deployment = control.store.deployment(&lease.layer, number).await?;
+    let run: RunDocument = serde_json::from_slice(&control.store.get_document(run).await?)?;
+    let mut modules: Vec<ModulePlan> = Vec::with_capacity(parts.len());
+    for part in parts {
+        modules.push(serde_json::from_slice(&control.store.get_document(&part.part).await?)?);
+    }
+    spread(&mut modules);
+    let plan = Plan {
+        layer: run.layer.name.clone(),
+        environment: run.layer.environment.clone(),
+        account_id: run.layer.account_id.clone(),
+        region: run.layer.region.clone(),
+        request: run.request,
+        modules,
+        warnings: run.warnings.clone(),
+    };
+    let (hash, counts, risk) = (plan.hash(), plan.counts(), plan.risk());
+    let document = control.store.put_document(serde_json::to_vec(&plan)?).await?;
+    let reference = PlanRef {
+        hash: hash.clone(),
+        document: document.clone(),
+        summary: PlanSummary {
+            create: counts.create,
+            update: counts.update,
+            replace: counts.replace,
+            delete: counts.delete,
+            keep: counts.keep,
+        },
+        risk: json!(risk).as_str().unwrap_or_default().to_owned(),
+    };
+    control.store.writer(lease).plan_recorded(number, &reference).await?;
+    let changing: Vec<&ModulePlan> =
+        plan.modules.iter().filter(|module| module.change != ModuleChange::Unchanged).collect();
+    let decision = if deployment.action == Action::Plan {
+        Decision::Planned
+    } else if changing.is_empty() {
+        Decision::Nothing
+    } else if needs_approval(&plan, risk, &run.layer.settings) {
+        Decision::Approve
+    } else {
+        Decision::Apply
+    };
+    if matches!(decision, Decision::Approve | Decision::Apply) {
+        begin(control, lease, number, &run, &plan).await?;
+    }
+    let modules = changing
+        .iter()
+        .filter_map(|changing| run.modules.iter().find(|module| module.name == changing.module))
+        .map(|module| ToRun { module: module.name.clone(), function: module.function.clone() })
+        .collect();
+    let message = format!(
+        "{} to create, {} to update, {} to replace, {} to delete",
+        counts.create, counts.update, counts.replace, counts.delete
+    );
+    control.announce(&deployment, "planned", &message).await?;
+    Ok(Assembled { decision, plan: document, hash, modules })
+}
+
+/// A module that has nothing to do itself is run all the same when something it needs makes or replaces resources:
+/// the values it refers to may change.
+fn spread(modules: &mut [ModulePlan]) {
+    let mut moving: BTreeSet<String> = BTreeSet::new();
+    for module in modules {
+        let needs_moving = module.needs.iter().any(|need| moving.contains(need));
+        if module.change == ModuleChange::Unchanged && needs_moving {
+            module.change = ModuleChange::Apply;
+        }
+        let makes = module.resources.iter().any(|change| matches!(change.action, Change::Create | Change::Replace));
+        if makes || (needs_moving && module.change == ModuleChange::Apply) {
+            moving.insert(module.module.clone());
+        }
+    }
+}
+
+/// `landfall: { approval: always | never | risky }` of the layer; a destroy always asks.
+fn needs_approval(plan: &Plan, risk: Risk, settings: &Value) -> bool {
+    if plan.request == PlanRequest::Destroy {
+        return !plan.is_empty();
+    }
+    match settings.get("approval").and_then(Value::as_str) {
+        Some("always") => true,
+        Some("never") => false,
+        _ => risk == Risk::High,
+    }
+}
+
+/// Records which modules run. A module that is new gets a record before anything of it is made, so that whatever a
+/// crash leaves is destroyed when the module leaves the config.
+async fn begin(control: &Control, lease: &Lease, number: u64, run: &RunDocument, plan: &Plan) -> Result<(), Error> {
+    let writer = control.store.writer(lease);
+    let known = control.store.modules(&lease.layer).await?;
+    for module in &run.modules {
+        if module.change != ModuleChange::Destroy && !known.contains_key(&module.name) {
+            let record = ModuleRecord {
+                module: module.name.clone(),
+                kind: module.kind.clone(),
+                number,
+                outputs: json!({}),
+                defaults: std::collections::BTreeMap::new(),
+                needs: module.needs.clone(),
+                complete: false,
+            };
+            writer.module_deployed(&record).await?;
+        }
+    }
+    let starts = plan
+        .modules
+        .iter()
+        .map(|module| RunStart {
+            module: module.module.clone(),
+            kind: module.kind.clone(),
+            needs: run
+                .modules
+                .iter()
+                .find(|planned| planned.name == module.module)
+                .map(|planned| planned.needs.clone())
+                .unwrap_or_default(),
+            unchanged: module.change == ModuleChange::Unchanged,
+        })
+        .collect();
+    writer.begin_runs(number, starts).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use landfall_plan::ResourceChange;
+
+    fn module(name: &str, needs: &[&str], action: Option<Change>) -> ModulePlan {
+        let resources = action
+            .map(|action| ResourceChange {
+                resource: "r".into(),
+                kind: "K".into(),
+                name: None,
+                action,
+                risk: Risk::Low,
+                reason: String::new(),
+                attributes: Vec::new(),
+                note: String::new(),
+            })
+            .into_iter()
+            .collect();
+        let change = if action.is_some() { ModuleChange::Apply } else { ModuleChange::Unchanged };
+        let needs = needs.iter().map(|need| (*need).to_owned()).collect();
+        ModulePlan { module: name.into(), kind: "k".into(), change, needs, resources, notes: Vec::new() }
+    }
+
+    #[test]
+    fn what_depends_on_something_new_is_run_and_what_depends_on_an_update_is_not() {
+        let mut modules = vec![
+            module("queue", &[], Some(Change::Replace)),
+            module("topic", &["queue"], None),
+            module("role", &["topic"], None),
+            module("bucket", &[], Some(Change::Update)),
+            module("site", &["bucket"], None),
+        ];
+        spread(&mut modules);
+        let changes: Vec<ModuleChange> = modules.iter().map(|module| module.change).collect();
+        assert_eq!(
+            changes,
+            [ModuleChange::Apply, ModuleChange::Apply, ModuleChange::Apply, ModuleChange::Apply, ModuleChange::Unchanged]
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! `planner`: from a queued change to the run document, and from the modules' plans to the plan of the layer. Reads
+//! AWS only through the modules' functions.
+
+mod assemble;
+mod prepare;
+
+use lambda_runtime::Error;
+use landfall_control::Control;
+use landfall_state::{DocumentRef, Lease};
+use serde::{Deserialize, Serialize};
+
+pub use assemble::{Assembled, Decision};
+pub use prepare::Prepared;
+
+/// What the planner is asked to do.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub enum Request {
+    /// Make the run document.
+    Prepare {
+        /// The lease of the deployment.
+        lease: Lease,
+        /// Deployment number.
+        number: u64,
+    },
+    /// Make the plan.
+    Assemble {
+        /// The lease of the deployment.
+        lease: Lease,
+        /// Deployment number.
+        number: u64,
+        /// The run document.
+        run: DocumentRef,
+        /// Plans of the modules, in the order of the run.
+        parts: Vec<Part>,
+    },
+}
+
+/// The plan of one module as its function answered it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Part {
+    /// Where it lies.
+    pub part: DocumentRef,
+}
+
+/// The planner's answer.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// Of `prepare`.
+    Prepared(Prepared),
+    /// Of `assemble`.
+    Assembled(Assembled),
+}
+
+/// Serves one request.
+///
+/// # Errors
+/// When the change is not acceptable any more or the state cannot be reached; the deployment then ends as failed.
+pub async fn plan(control: Control, request: Request) -> Result<Answer, Error> {
+    match request {
+        Request::Prepare { lease, number } => prepare::prepare(&control, &lease, number).await.map(Answer::Prepared),
+        Request::Assemble { lease, number, run, parts } => {
+            assemble::assemble(&control, &lease, number, &run, &parts).await.map(Answer::Assembled)
+        }
+    }
+}

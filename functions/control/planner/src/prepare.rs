@@ -1,0 +1,246 @@
+//! The run document of a deployment: the layer at its version, the versions of the functions, what is to be destroyed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lambda_runtime::Error;
+use landfall_catalog::{EnvironmentContext, Layer, Scope, support_files};
+use landfall_control::{Control, LoadedFile, Refusal};
+use landfall_plan::{ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
+use landfall_state::{
+    Action, Deployment, DocumentRef, Finished, Lease, LayerRecord, ModuleRecord, Phase, Status,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Answer of `prepare`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Prepared {
+    /// The run document.
+    pub run: DocumentRef,
+    /// Modules to plan.
+    pub modules: Vec<ToPlan>,
+    /// Pinned versions of the control functions.
+    pub functions: Functions,
+}
+
+/// A module to plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct ToPlan {
+    /// Name.
+    pub module: String,
+    /// ARN of the version of its function.
+    pub function: String,
+}
+
+/// Pinned versions of the control functions.
+#[derive(Clone, Debug, Serialize)]
+pub struct Functions {
+    /// ARN of the planner's version.
+    pub planner: String,
+}
+
+/// Prepares a deployment.
+pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Result<Prepared, Error> {
+    let deployment = control.store.deployment(&lease.layer, number).await?;
+    control.store.phase(&lease.layer, number, Phase::Planning, None).await?;
+    let run = match run(control, &deployment).await {
+        Ok(run) => run,
+        Err(Refusal::State(error)) => return Err(error.into()),
+        Err(refusal) => return Err(reject(control, &deployment, &refusal).await?),
+    };
+    if let (Some(environment), Action::Deploy) = (&run.environment, deployment.action) {
+        control.store.writer(lease).service_begins(&environment.name).await?;
+    }
+    let modules = run
+        .modules
+        .iter()
+        .map(|module| ToPlan { module: module.name.clone(), function: module.function.clone() })
+        .collect();
+    let run = control.store.put_document(serde_json::to_vec(&run)?).await?;
+    control.store.writer(lease).run_recorded(number, &run).await?;
+    Ok(Prepared { run, modules, functions: Functions { planner: control.own_version("planner") } })
+}
+
+/// Ends the deployment as rejected and answers the error that takes the execution to its end.
+async fn reject(control: &Control, deployment: &Deployment, refusal: &Refusal) -> Result<Error, Error> {
+    let end = Finished {
+        status: Status::Rejected,
+        outcome: None,
+        message: Some(refusal.summary()),
+        diagnostics: Some(refusal.rendered()),
+    };
+    control.store.finish(&deployment.layer, deployment.number, end).await?;
+    Ok(refusal.summary().into())
+}
+
+async fn run(control: &Control, deployment: &Deployment) -> Result<RunDocument, Refusal> {
+    let records = control.store.modules(&deployment.layer).await?;
+    let (layer, environment, files, warnings) = if deployment.action == Action::Destroy {
+        let record = control.store.layer(&deployment.layer).await?;
+        (destroyed(&deployment.layer, record), None, Vec::new(), Vec::new())
+    } else {
+        load(control, deployment).await?
+    };
+    let modules = modules(control, &layer, &records)?;
+    Ok(RunDocument {
+        layer,
+        number: deployment.number,
+        request: if deployment.action == Action::Destroy { PlanRequest::Destroy } else { PlanRequest::Deploy },
+        environment,
+        partition: control.settings.partition().to_owned(),
+        modules,
+        files,
+        warnings,
+    })
+}
+
+type LoadedLayer = (Layer, Option<EnvironmentContext>, Vec<SupportFile>, Vec<String>);
+
+async fn load(control: &Control, deployment: &Deployment) -> Result<LoadedLayer, Refusal> {
+    let source = &deployment.source;
+    let key = source.object.as_deref().unwrap_or(&source.key);
+    let object = control.read_object(key, source.version_id.as_deref()).await?.ok_or_else(|| {
+        Refusal::new(format!("this version of {} is not in the config bucket any more", source.key), "upload the file again")
+    })?;
+    let mut object = object;
+    // Diagnostics name the file as the user knows it, not the place it was uploaded to.
+    object.key.clone_from(&source.key);
+    let LoadedFile::Layer(file, text) = control.read_file(&object)? else {
+        return Err(Refusal::new(format!("{} declares no layer", source.key), "upload a layer file"));
+    };
+    let choice = deployment.environment_choice.as_deref();
+    let chosen = control.environment_of(&source.key, &file, choice).await?;
+    let chosen = chosen.as_ref().map(|(name, entry)| (name.as_str(), entry));
+    let loaded = control.resolve_layer(&file, &text, chosen).await?;
+    let files = files(control, &source.key, &loaded.resolved.layer).await?;
+    let warnings = loaded.resolved.warnings.iter().map(|warning| warning.message.clone()).collect();
+    Ok((loaded.resolved.layer, loaded.environment, files, warnings))
+}
+
+/// The files that the layer refers to, as they lie beside it in the bucket.
+async fn files(control: &Control, key: &str, layer: &Layer) -> Result<Vec<SupportFile>, Refusal> {
+    let folder = key.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
+    let mut found = Vec::new();
+    for path in support_files(layer) {
+        let path = path.trim_start_matches("./").trim_end_matches('/').to_owned();
+        let mut pages = control
+            .s3
+            .list_objects_v2()
+            .bucket(control.store.bucket())
+            .prefix(format!("{folder}{path}"))
+            .into_paginator()
+            .send();
+        let mut any = false;
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                Refusal::new(format!("the files under {path} cannot be listed: {error:?}"), "try again")
+            })?;
+            for object in page.contents() {
+                let Some(key) = object.key() else { continue };
+                let relative = key.strip_prefix(&folder).unwrap_or(key).to_owned();
+                // `site` does not mean `site-old`.
+                if relative != path && !relative.starts_with(&format!("{path}/")) {
+                    continue;
+                }
+                any = true;
+                found.push(SupportFile {
+                    path: relative,
+                    key: key.to_owned(),
+                    version_id: None,
+                    etag: object.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
+                    size: u64::try_from(object.size().unwrap_or_default()).unwrap_or_default(),
+                });
+            }
+        }
+        if !any {
+            return Err(Refusal::new(
+                format!("{key} refers to {path}, and no such file or folder was uploaded beside it"),
+                format!("upload it to {folder}{path} before the layer file, or use `landfall deploy`, which does"),
+            ));
+        }
+    }
+    Ok(found)
+}
+
+/// Modules of the config in topological order, then those that left it, each after everything that used it.
+fn modules(
+    control: &Control,
+    layer: &Layer,
+    records: &BTreeMap<String, ModuleRecord>,
+) -> Result<Vec<RunModule>, Refusal> {
+    let function = |kind: &str| {
+        control.settings.module_functions.get(kind).cloned().ok_or_else(|| {
+            Refusal::new(
+                format!("module kind {kind} is not supported by this installation"),
+                "update the installation with `landfall bootstrap`",
+            )
+        })
+    };
+    let names: Vec<(&str, Vec<&str>)> = layer
+        .modules
+        .iter()
+        .map(|module| (module.name.as_str(), module.needs.iter().map(String::as_str).collect()))
+        .collect();
+    let order = landfall_plan::order(&names).map_err(|cycle| Refusal::new(cycle.to_string(), "remove one of the references"))?;
+    let mut modules = Vec::new();
+    for name in order {
+        let Some(module) = layer.module(name) else { continue };
+        modules.push(RunModule {
+            name: module.name.clone(),
+            kind: module.kind.clone(),
+            change: ModuleChange::Apply,
+            function: function(&module.kind)?,
+            needs: module.needs.clone(),
+        });
+    }
+    let gone: Vec<&ModuleRecord> =
+        records.values().filter(|record| layer.module(&record.module).is_none()).collect();
+    for record in destroy_order(&gone) {
+        let mut needs: BTreeSet<String> = records
+            .values()
+            .filter(|other| other.needs.contains(&record.module))
+            .map(|other| other.module.clone())
+            .collect();
+        // Whatever stays is brought to the new config first, so that it lets go of what is removed.
+        needs.extend(layer.modules.iter().map(|module| module.name.clone()));
+        modules.push(RunModule {
+            name: record.module.clone(),
+            kind: record.kind.clone(),
+            change: ModuleChange::Destroy,
+            function: function(&record.kind)?,
+            needs: needs.into_iter().collect(),
+        });
+    }
+    Ok(modules)
+}
+
+/// Each before what it needed.
+fn destroy_order<'a>(gone: &[&'a ModuleRecord]) -> Vec<&'a ModuleRecord> {
+    let pairs: Vec<(&str, Vec<&str>)> = gone
+        .iter()
+        .map(|record| (record.module.as_str(), record.needs.iter().map(String::as_str).collect()))
+        .collect();
+    // Records of different versions could contradict each other; any order then works, only slower, because AWS
+    // refuses to delete what is in use and the step waits.
+    let order = landfall_plan::order(&pairs).unwrap_or_else(|_| pairs.iter().map(|(name, _)| *name).collect());
+    order.iter().rev().filter_map(|name| gone.iter().find(|record| record.module == *name).copied()).collect()
+}
+
+/// A layer that is destroyed: its name and place, without modules.
+fn destroyed(name: &str, record: Option<LayerRecord>) -> Layer {
+    let scope = match record.as_ref().and_then(|record| record.scope) {
+        Some(landfall_state::Scope::Service) => Scope::Service,
+        Some(landfall_state::Scope::Environment) | None => Scope::Environment,
+    };
+    let environment = record.as_ref().and_then(|record| record.environment.clone()).unwrap_or_else(|| name.to_owned());
+    Layer {
+        name: name.to_owned(),
+        scope,
+        environment,
+        org_name: record.as_ref().and_then(|record| record.org_name.clone()).unwrap_or_default(),
+        region: record.as_ref().and_then(|record| record.region.clone()).unwrap_or_default(),
+        account_id: record.and_then(|record| record.account_id).unwrap_or_default(),
+        modules: Vec::new(),
+        settings: Value::Null,
+    }
+}
