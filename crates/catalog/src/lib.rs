@@ -1,6 +1,20 @@
 //! Every module kind as data (inputs, outputs, links, needs, names) and the resolution of a layer file against it.
 //! No AWS code.
 
+mod check;
+mod kind;
+mod kinds;
 mod layer;
+mod resolve;
+mod schema;
+mod ty;
 
+pub use check::Check;
+pub use kind::{
+    Default, Grants, Holds, Input, Kind, Letters, NameParts, NameRule, Need, Output, Place, Presence, When, Wire,
+};
+pub use kinds::{all as kinds, by_name as kind};
 pub use layer::{EnvironmentContext, EnvironmentModule, Layer, Link, Module, Scope};
+pub use resolve::{Request, Resolved, resolve, support_files};
+pub use schema::schema;
+pub use ty::{Enum, Pattern, Type};

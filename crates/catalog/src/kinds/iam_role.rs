@@ -1,0 +1,52 @@
+//! `iam-role`: one role that Kubernetes services, other principals or AWS services may take.
+
+use crate::kind::{Default, Grants, Holds, Input, Kind, Letters, NameRule, Output, When, Wire};
+use crate::ty::{Pattern, Type};
+
+const SERVICE: &[Input] = &[
+    Input::required("namespace", Type::Text, "Kubernetes namespace, `*` for any"),
+    Input::required("service_name", Type::Text, "Kubernetes service account, `*` for any"),
+];
+
+const PRINCIPAL: Pattern = Pattern {
+    regex: "^[a-z0-9.-]+\\.amazonaws\\.com(\\.cn)?$",
+    what: "an AWS service principal",
+    example: "events.amazonaws.com",
+};
+
+pub(crate) const KIND: Kind = Kind {
+    name: "iam-role",
+    type_names: &["aws-iam-role", "iam-role"],
+    summary: "One IAM role with the permissions of its links",
+    inputs: &[
+        Input::optional("allowed_k8s_services", Type::list(&Type::Object(SERVICE)), Default::Texts(&[]), "Kubernetes service accounts that may take it"),
+        Input::optional("allowed_iams", Type::TEXTS, Default::Texts(&[]), "ARNs of principals that may take it"),
+        Input::optional("allowed_services", Type::list(&Type::Pattern(&PRINCIPAL)), Default::Texts(&[]), "AWS services that may take it"),
+        Input::optional("extra_iam_policies", Type::TEXTS, Default::Texts(&[]), "ARNs of policies to attach"),
+        Input::optional("links", Type::Links, Default::Texts(&[]), "Modules it may use"),
+    ],
+    wires: &[
+        Wire { name: "openid_provider_url", kind: "k8s-cluster", output: "k8s_openid_provider_url", when: When::Anywhere },
+        Wire { name: "openid_provider_arn", kind: "k8s-cluster", output: "k8s_openid_provider_arn", when: When::Anywhere },
+    ],
+    outputs: &[Output::exported("role_arn", "ARN of the role")],
+    grants: Grants::Nothing,
+    holds: Holds::Permissions,
+    names: &[NameRule {
+        what: "IAM role",
+        limit: 64,
+        letters: Letters::Any,
+        name: |parts| Some(format!("{}-{}-{}", parts.environment, parts.layer, parts.module)),
+        input: None,
+    }],
+    check: Some(|check| {
+        let given = ["allowed_k8s_services", "allowed_iams", "allowed_services"];
+        if given.iter().all(|input| check.items(input).is_empty()) {
+            check.error("", "nobody may take this role", "add allowed_k8s_services, allowed_iams or allowed_services");
+        }
+        if !check.items("allowed_k8s_services").is_empty() && !check.is_reachable("k8s-cluster") {
+            check.error("allowed_k8s_services", "there is no Kubernetes cluster", "add a k8s-cluster module to the environment");
+        }
+    }),
+    ..Kind::BLANK
+};

@@ -1,0 +1,305 @@
+//! The modules of a layer: their kinds, inputs, wires, links and needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_config::{FileScope, ModuleEntry, Report, nearest};
+use serde_json::{Map, Value};
+
+use super::links::links;
+use super::names::check_names;
+use super::order::check_order;
+use super::placed::Placed;
+use super::references::{References, output_token};
+use super::typed::{fit, unknown_field};
+use super::Request;
+use crate::check::Check;
+use crate::kind::{Kind, Place, Presence, When};
+use crate::kinds;
+use crate::layer::{Module, Scope};
+
+/// What every module of a file may look at.
+pub(super) struct Surroundings<'a> {
+    pub(super) request: &'a Request<'a>,
+    pub(super) variables: &'a BTreeMap<String, Value>,
+    /// Kind of each module by name.
+    pub(super) kinds: BTreeMap<&'a str, &'static Kind>,
+    /// Kind name and module name in the order of the file.
+    pub(super) modules: Vec<(&'static str, &'a str)>,
+}
+
+impl Surroundings<'_> {
+    pub(super) fn scope(&self) -> Scope {
+        match self.request.file.scope {
+            FileScope::Environment { .. } => Scope::Environment,
+            FileScope::Service { .. } => Scope::Service,
+        }
+    }
+
+    fn module_of(&self, kind: &str) -> Option<&str> {
+        self.modules.iter().find(|(name, _)| *name == kind).map(|(_, module)| *module)
+    }
+}
+
+/// Resolves every module; what is wrong is reported.
+pub(super) fn resolve<'a>(
+    request: &'a Request<'a>,
+    variables: &'a BTreeMap<String, Value>,
+    report: &mut Report<'_>,
+) -> Vec<Module> {
+    let mut known = Vec::new();
+    for entry in &request.file.modules {
+        if let Some(kind) = kind_of(request, entry, report) {
+            known.push((entry, kind));
+        }
+    }
+    let around = Surroundings {
+        request,
+        variables,
+        kinds: known.iter().map(|(entry, kind)| (entry.name.value.as_str(), *kind)).collect(),
+        modules: known.iter().map(|(entry, kind)| (kind.name, entry.name.value.as_str())).collect(),
+    };
+    unique(&known, report);
+    let modules: Vec<Module> = known.iter().map(|(entry, kind)| module(&around, entry, kind, report)).collect();
+    check_order(request.file, &modules, report);
+    modules
+}
+
+fn kind_of(request: &Request<'_>, entry: &ModuleEntry, report: &mut Report<'_>) -> Option<&'static Kind> {
+    let ty = entry.ty.value.as_str();
+    let Some(kind) = kinds::by_type(ty) else {
+        let all = kinds::all().iter().flat_map(|kind| kind.type_names).copied();
+        let help = match nearest(ty, all) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => "see `landfall schema` for all types".to_owned(),
+        };
+        report.push(
+            report
+                .at(entry.ty.span, "unknown-module", format!("there is no module type `{ty}`"))
+                .with_field(entry.field("type"))
+                .with_help(help),
+        );
+        return None;
+    };
+    if kind.place == Place::Environment && matches!(request.file.scope, FileScope::Service { .. }) {
+        report.push(
+            report
+                .at(entry.ty.span, "wrong-place", format!("a module of type {ty} belongs into an environment"))
+                .with_field(entry.field("type"))
+                .with_help("move it to the environment's file"),
+        );
+    }
+    if let Some(supported) = request.supported
+        && !supported.contains(kind.name)
+    {
+        let list: Vec<&str> = supported.iter().map(String::as_str).collect();
+        report.push(
+            report
+                .at(entry.ty.span, "unsupported-module", format!("module type {ty} is not supported by this installation"))
+                .with_field(entry.field("type"))
+                .with_help(format!("it has: {}; a newer version may have it: `landfall bootstrap`", list.join(", "))),
+        );
+    }
+    Some(kind)
+}
+
+fn unique(known: &[(&ModuleEntry, &'static Kind)], report: &mut Report<'_>) {
+    for (position, (entry, kind)) in known.iter().enumerate() {
+        let first = known[..position].iter().find(|(_, other)| other.name == kind.name);
+        let Some((first, _)) = first.filter(|_| kind.unique) else { continue };
+        let (line, _) = report.source().position(first.ty.span.start);
+        report.push(
+            report
+                .at(entry.ty.span, "second-module", format!("a file may hold one module of type {} only", entry.ty.value))
+                .with_field(entry.field("type"))
+                .with_label(format!("the first is on line {line}"))
+                .with_help("remove one of the two"),
+        );
+    }
+}
+
+fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, report: &mut Report<'_>) -> Module {
+    let name = entry.name.value.as_str();
+    let owner = format!("modules[{}]", entry.index);
+    let before = report.errors();
+    for pair in &entry.inputs.entries {
+        if kind.input(&pair.key).is_none() {
+            report.push(unknown_field(report, pair.key_span, &pair.key, &owner, kind.inputs));
+        }
+    }
+    let mut references = References {
+        file: around.request.file,
+        kinds: &around.kinds,
+        environment: around.request.environment,
+        config_bucket: None,
+        variables: around.variables,
+        module: name,
+        used: BTreeSet::new(),
+    };
+    let mut inputs = Map::new();
+    let mut defaults = BTreeMap::new();
+    let pinned = around.request.pinned.get(name);
+    for input in kind.inputs {
+        let field = entry.field(input.name);
+        match entry.inputs.get(input.name).filter(|node| !node.is_null()) {
+            Some(node) => {
+                let placed = Placed::of(node, &field, &mut references, report);
+                if let Some(value) = fit(&placed, &input.ty, &field, report) {
+                    inputs.insert(input.name.to_owned(), value);
+                }
+            }
+            None if input.required => {
+                report.push(
+                    report
+                        .at(entry.ty.span, "missing-field", format!("`{}` is missing", input.name))
+                        .with_field(field)
+                        .with_help(format!("add `{}`: {}", input.name, input.doc)),
+                );
+            }
+            None => {
+                let value = pinned
+                    .and_then(|pinned| pinned.get(input.name).cloned())
+                    .unwrap_or_else(|| input.default.to_json());
+                defaults.insert(input.name.to_owned(), value.clone());
+                inputs.insert(input.name.to_owned(), value);
+            }
+        }
+    }
+    let mut needs = references.used;
+    wires(around, kind, entry, &mut inputs, &mut needs);
+    let links = links(around, entry, kind, report);
+    needs.extend(links.iter().map(|link| link.target.clone()));
+    depends_on(around, entry, &mut needs, report);
+    kind_needs(around, kind, entry, &mut needs, report);
+    if report.errors() == before {
+        if let Some(rule) = kind.check {
+            rule(&mut Check {
+                entry,
+                inputs: &inputs,
+                scope: around.scope(),
+                modules: &around.modules,
+                environment: around.request.environment,
+                report,
+            });
+        }
+        check_names(around, entry, kind, &inputs, report);
+    }
+    let (line, _) = report.source().position(entry.span.start);
+    Module {
+        name: name.to_owned(),
+        kind: kind.name.to_owned(),
+        inputs,
+        defaults,
+        needs: needs.into_iter().collect(),
+        links,
+        line,
+    }
+}
+
+/// Inputs that come from other modules. One that the user gives is left alone.
+fn wires(
+    around: &Surroundings<'_>,
+    kind: &Kind,
+    entry: &ModuleEntry,
+    inputs: &mut Map<String, Value>,
+    needs: &mut BTreeSet<String>,
+) {
+    for wire in kind.wires {
+        if entry.inputs.get(wire.name).is_some_and(|node| !node.is_null()) {
+            continue;
+        }
+        let connected = match wire.when {
+            When::Anywhere | When::SameFile => true,
+            When::DomainIsFree | When::DomainIsOurs => domain_is_ours(around, entry, wire.when),
+        };
+        let here = around.module_of(wire.kind).filter(|_| connected);
+        let value = match here {
+            Some(module) => {
+                needs.insert(module.to_owned());
+                output_token(module, wire.output)
+            }
+            None if wire.when == When::Anywhere => {
+                let outputs = around.request.environment.map(|environment| &environment.outputs);
+                outputs.and_then(|outputs| outputs.get(wire.output).cloned()).unwrap_or(Value::Null)
+            }
+            None => Value::Null,
+        };
+        let unset = inputs.get(wire.name).is_none_or(|now| now.is_null() || now == "");
+        if unset {
+            inputs.insert(wire.name.to_owned(), value);
+        }
+    }
+}
+
+/// Whether the file's dns module gives its domain to this module.
+fn domain_is_ours(around: &Surroundings<'_>, entry: &ModuleEntry, when: When) -> bool {
+    let dns = around.request.file.modules.iter().find(|module| {
+        kinds::by_type(&module.ty.value).is_some_and(|kind| kind.name == "dns")
+    });
+    let linked = dns.and_then(|dns| dns.inputs.get("linked_module")).and_then(landfall_config::Node::as_str);
+    match linked.filter(|linked| !linked.is_empty()) {
+        Some(linked) => linked == entry.name.value || linked == entry.ty.value,
+        None => when == When::DomainIsFree,
+    }
+}
+
+fn depends_on(
+    around: &Surroundings<'_>,
+    entry: &ModuleEntry,
+    needs: &mut BTreeSet<String>,
+    report: &mut Report<'_>,
+) {
+    for wanted in &entry.depends_on {
+        let name = wanted.value.strip_prefix("module.").unwrap_or(&wanted.value);
+        if around.kinds.contains_key(name) && name != entry.name.value {
+            needs.insert(name.to_owned());
+            continue;
+        }
+        let help = super::references::suggestion(name, around.kinds.keys().copied(), "there is no other module");
+        report.push(
+            report
+                .at(wanted.span, "unknown-module", format!("there is no other module `{name}` in this file"))
+                .with_field(entry.field("depends_on"))
+                .with_help(help),
+        );
+    }
+}
+
+fn kind_needs(
+    around: &Surroundings<'_>,
+    kind: &Kind,
+    entry: &ModuleEntry,
+    needs: &mut BTreeSet<String>,
+    report: &mut Report<'_>,
+) {
+    for need in kind.needs {
+        if let Some(module) = around.module_of(need.kind) {
+            if module != entry.name.value {
+                needs.insert(module.to_owned());
+            }
+            continue;
+        }
+        let in_environment = around
+            .request
+            .environment
+            .is_none_or(|environment| environment.modules.iter().any(|module| module.kind == need.kind));
+        let met = match need.presence {
+            Presence::Optional => true,
+            Presence::SameFile => false,
+            Presence::FileOrEnvironment => around.scope() == Scope::Service && in_environment,
+        };
+        if met {
+            continue;
+        }
+        let place = match need.presence {
+            Presence::SameFile => "this file",
+            Presence::Optional | Presence::FileOrEnvironment => "the environment",
+        };
+        let message = format!("a module of type {} needs one of type {}", entry.ty.value, need.kind);
+        report.push(
+            report
+                .at(entry.ty.span, "missing-module", message)
+                .with_field(entry.field("type"))
+                .with_help(format!("add `- type: {}` to {place}", need.kind)),
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! Names that AWS and Kubernetes would refuse, found before anything is made.
+
+use landfall_config::{ModuleEntry, Report};
+use serde_json::{Map, Value};
+
+use super::modules::Surroundings;
+use crate::kind::{Kind, Letters, NameParts};
+
+/// Reports names that are too long or have letters that are not allowed.
+pub(super) fn check_names(
+    around: &Surroundings<'_>,
+    entry: &ModuleEntry,
+    kind: &Kind,
+    inputs: &Map<String, Value>,
+    report: &mut Report<'_>,
+) {
+    let layer = around.request.file.name.value.as_str();
+    let environment = match around.request.environment {
+        Some(environment) => environment.name.as_str(),
+        None => layer,
+    };
+    let parts = NameParts { environment, layer, module: &entry.name.value, inputs };
+    for rule in kind.names {
+        let Some(name) = (rule.name)(&parts) else { continue };
+        let (span, field) = match rule.input.and_then(|input| Some((entry.inputs.get(input)?.span, input))) {
+            Some((span, input)) => (span, entry.field(input)),
+            None => (entry.name.span, entry.field("name")),
+        };
+        let what = rule.what;
+        let problem = if name.len() > rule.limit {
+            let over = name.len() - rule.limit;
+            Some((
+                format!("the {what} would be named `{name}`: {} characters, AWS allows {}", name.len(), rule.limit),
+                format!("shorten it by {over}"),
+            ))
+        } else {
+            letters(&name, rule.letters).map(|why| (format!("the {what} would be named `{name}`: {why}"), "choose another name".to_owned()))
+        };
+        if let Some((message, help)) = problem {
+            report.push(report.at(span, "invalid-name", message).with_field(field).with_help(help));
+        }
+    }
+}
+
+fn letters(name: &str, letters: Letters) -> Option<&'static str> {
+    let lower = |extra: &str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || extra.contains(c));
+    let trimmed = name.trim_matches(['-', '.']) == name;
+    match letters {
+        Letters::Any => None,
+        Letters::Lower if !lower("-") => Some("only lower case letters, digits and dashes are allowed"),
+        Letters::Identifier if !lower("-") => Some("only lower case letters, digits and dashes are allowed"),
+        Letters::Identifier if name.contains("--") => Some("two dashes in a row are not allowed"),
+        Letters::Identifier if !name.starts_with(|c: char| c.is_ascii_lowercase()) => Some("it has to begin with a letter"),
+        Letters::Bucket if name.len() < 3 => Some("a bucket's name has at least 3 characters"),
+        Letters::Bucket if !lower("-.") => Some("only lower case letters, digits, dashes and dots are allowed"),
+        Letters::Bucket if name.contains("..") => Some("two dots in a row are not allowed"),
+        Letters::Lower | Letters::Identifier | Letters::Bucket if !trimmed => Some("it may not begin or end with a dash or dot"),
+        Letters::Lower | Letters::Identifier | Letters::Bucket => None,
+    }
+}
