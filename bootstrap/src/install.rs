@@ -110,7 +110,7 @@ pub async fn install(config: &SdkConfig, options: &Options, progress: &dyn Progr
             Binaries::CargoLambda => folder.join(function.binary()).join("bootstrap"),
         };
         // Local builds are large and go nowhere: speed counts. Real ones are uploaded once and started often.
-        let level = if matches!(options.binaries, Binaries::Prebuilt(_)) { 1 } else { 9 };
+        let level = if matches!(options.binaries, Binaries::Prebuilt(_)) { None } else { Some(9) };
         let package = package(&function.name, &binary, level)?;
         if upload(&s3, &bucket, &package.key, package.bytes).await? {
             uploaded += 1;

@@ -18,16 +18,16 @@ pub struct Package {
     pub bytes: Vec<u8>,
 }
 
-/// Packages the binary of the function `name`.
+/// Packages the binary of the function `name`, compressed at `level` or, without one, not at all.
 ///
 /// # Errors
 /// When the binary cannot be read.
-pub fn package(name: &str, binary: &Path, level: i64) -> Result<Package> {
+pub fn package(name: &str, binary: &Path, level: Option<i64>) -> Result<Package> {
     let program = std::fs::read(binary).with_context(|| format!("{} is not built", binary.display()))?;
     let digest = hex::encode(Sha256::digest(&program));
     let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(level))
+        .compression_method(if level.is_some() { CompressionMethod::Deflated } else { CompressionMethod::Stored })
+        .compression_level(level)
         .last_modified_time(zip::DateTime::default())
         .unix_permissions(0o755);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));

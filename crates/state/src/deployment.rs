@@ -356,7 +356,7 @@ impl Store {
         let update = Write::update(
             keys::layer(layer),
             keys::deployment(number_),
-            "SET #status = :status, outcome = :outcome, message = :message, diagnostics = :diagnostics, \
+            "SET #status = :status, outcome = :outcome, message = :message, #diagnostics = :diagnostics, \
              finished_at = :now REMOVE phase",
         )
         .when("#status = :running OR #status = :queued")
@@ -366,6 +366,7 @@ impl Store {
         .value(":status", attribute(&end.status)?)
         .value(":outcome", attribute(&end.outcome)?)
         .value(":message", attribute(&end.message)?)
+        .name("#diagnostics", "diagnostics")
         .value(":diagnostics", attribute(&end.diagnostics)?)
         .value(":now", attribute(&now)?);
         let free = Write::update(keys::layer(layer), keys::QUEUE, "REMOVE running")
