@@ -71,7 +71,8 @@ pub fn discover(root: &Path) -> Result<Vec<Function>> {
             let Some(name) = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned) else { continue };
             let file = folder.join("policy.json");
             let text = std::fs::read_to_string(&file).with_context(|| format!("{} is missing", file.display()))?;
-            let policy: Value = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
+            let policy: Value =
+                serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
             if policy.get("Statement").and_then(Value::as_array).is_none() {
                 bail!("{} has no list of statements", file.display());
             }

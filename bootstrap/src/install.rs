@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
-use aws_sdk_cloudformation::types::{Capability, ChangeSetStatus, ChangeSetType, OnStackFailure, Parameter, StackStatus};
+use aws_sdk_cloudformation::types::{
+    Capability, ChangeSetStatus, ChangeSetType, OnStackFailure, Parameter, StackStatus,
+};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, PublicAccessBlockConfiguration,
@@ -147,10 +149,8 @@ fn build(options: &Options, functions: &[Function], progress: &dyn Progress) -> 
     for function in functions {
         cargo.args(["--package", &function.binary()]);
     }
-    let status = cargo
-        .current_dir(&options.root)
-        .status()
-        .context("cargo-lambda cannot be run; `make setup` installs it")?;
+    let status =
+        cargo.current_dir(&options.root).status().context("cargo-lambda cannot be run; `make setup` installs it")?;
     if !status.success() {
         bail!("cargo-lambda failed");
     }
@@ -183,7 +183,8 @@ async fn artifact_bucket(
     // (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html).
     if region != "us-east-1" {
         let place = BucketLocationConstraint::from(region.as_str());
-        create = create.create_bucket_configuration(CreateBucketConfiguration::builder().location_constraint(place).build());
+        create =
+            create.create_bucket_configuration(CreateBucketConfiguration::builder().location_constraint(place).build());
     }
     create.send().await.with_context(|| format!("bucket {bucket} cannot be made"))?;
     s3.put_public_access_block()
@@ -297,7 +298,8 @@ impl Stack<'_> {
                 Some(ChangeSetStatus::Failed) => {
                     let reason = set.status_reason().unwrap_or("no reason was given").to_owned();
                     // AWS says so in one of two sentences, depending on why there is nothing.
-                    let nothing = reason.contains("didn't contain changes") || reason.contains("No updates are to be performed");
+                    let nothing =
+                        reason.contains("didn't contain changes") || reason.contains("No updates are to be performed");
                     let delete = self.cloudformation.delete_change_set().stack_name(self.name).change_set_name(name);
                     delete.send().await.map_err(|error| anyhow::anyhow!("{}", told(&error)))?;
                     if nothing {
@@ -333,8 +335,11 @@ impl Stack<'_> {
         let first = seen.is_empty();
         let events = self.cloudformation.describe_stack_events().stack_name(self.name).send().await;
         let Ok(events) = events else { return Ok(()) };
-        let mut fresh: Vec<_> =
-            events.stack_events().iter().filter(|event| seen.insert(event.event_id().unwrap_or_default().to_owned())).collect();
+        let mut fresh: Vec<_> = events
+            .stack_events()
+            .iter()
+            .filter(|event| seen.insert(event.event_id().unwrap_or_default().to_owned()))
+            .collect();
         fresh.reverse();
         for event in fresh {
             let status = event.resource_status().map(|status| status.as_str()).unwrap_or_default();
@@ -366,10 +371,7 @@ impl Stack<'_> {
             .await
             .map_err(|error| anyhow::anyhow!("the stack cannot be read: {}", told(&error)))?;
         let outputs = answer.stacks().first().map(|stack| stack.outputs().to_vec()).unwrap_or_default();
-        Ok(outputs
-            .into_iter()
-            .filter_map(|output| Some((output.output_key?, output.output_value?)))
-            .collect())
+        Ok(outputs.into_iter().filter_map(|output| Some((output.output_key?, output.output_value?))).collect())
     }
 }
 
@@ -380,4 +382,3 @@ fn told(error: &(impl ProvideErrorMetadata + std::fmt::Debug)) -> String {
         _ => format!("{error:?}"),
     }
 }
-

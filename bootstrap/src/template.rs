@@ -11,8 +11,10 @@ use crate::policies::{control, joined, module};
 /// Version of the installation.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-const DEPLOY: &str = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}-deploy";
-const MODULE: &str = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}-module";
+const DEPLOY: &str =
+    "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}-deploy";
+const MODULE: &str =
+    "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}-module";
 
 fn sub(text: impl Into<String>) -> Value {
     json!({ "Fn::Sub": text.into() })
@@ -130,13 +132,16 @@ fn storage(resources: &mut Map<String, Value>) {
             ] },
         },
     })));
-    resources.insert("ConfigBucketPolicy".into(), json!({
-        "Type": "AWS::S3::BucketPolicy",
-        "Properties": {
-            "Bucket": reference("ConfigBucket"),
-            "PolicyDocument": { "Version": "2012-10-17", "Statement": [deny_plain("ConfigBucket")] },
-        },
-    }));
+    resources.insert(
+        "ConfigBucketPolicy".into(),
+        json!({
+            "Type": "AWS::S3::BucketPolicy",
+            "Properties": {
+                "Bucket": reference("ConfigBucket"),
+                "PolicyDocument": { "Version": "2012-10-17", "Statement": [deny_plain("ConfigBucket")] },
+            },
+        }),
+    );
     let attributes: Vec<Value> = ["pk", "sk", "gsi1pk", "gsi1sk"]
         .iter()
         .map(|name| json!({ "AttributeName": name, "AttributeType": "S" }))
@@ -167,10 +172,13 @@ fn storage(resources: &mut Map<String, Value>) {
 /// Topics, the dead-letter queue and its alarm.
 fn messages(resources: &mut Map<String, Value>) {
     for (name, suffix) in [("Topic", "status"), ("AlarmTopic", "alarms")] {
-        resources.insert(name.into(), json!({
-            "Type": "AWS::SNS::Topic",
-            "Properties": { "TopicName": sub(format!("${{AWS::StackName}}-{suffix}")) },
-        }));
+        resources.insert(
+            name.into(),
+            json!({
+                "Type": "AWS::SNS::Topic",
+                "Properties": { "TopicName": sub(format!("${{AWS::StackName}}-{suffix}")) },
+            }),
+        );
     }
     resources.insert("TopicPolicy".into(), json!({
         "Type": "AWS::SNS::TopicPolicy",
@@ -194,14 +202,17 @@ fn messages(resources: &mut Map<String, Value>) {
         "Condition": "HasAlarmEmail",
         "Properties": { "TopicArn": reference("AlarmTopic"), "Protocol": "email", "Endpoint": reference("AlarmEmail") },
     }));
-    resources.insert("DeadLetters".into(), json!({
-        "Type": "AWS::SQS::Queue",
-        "Properties": {
-            "QueueName": sub("${AWS::StackName}-dead-letters"),
-            "MessageRetentionPeriod": 1_209_600,
-            "SqsManagedSseEnabled": true,
-        },
-    }));
+    resources.insert(
+        "DeadLetters".into(),
+        json!({
+            "Type": "AWS::SQS::Queue",
+            "Properties": {
+                "QueueName": sub("${AWS::StackName}-dead-letters"),
+                "MessageRetentionPeriod": 1_209_600,
+                "SqsManagedSseEnabled": true,
+            },
+        }),
+    );
     resources.insert("DeadLettersPolicy".into(), json!({
         "Type": "AWS::SQS::QueuePolicy",
         "Properties": {
@@ -219,13 +230,16 @@ fn messages(resources: &mut Map<String, Value>) {
             ] },
         },
     }));
-    resources.insert("DeadLettersAlarm".into(), alarm(&Alarm {
-        what: "an event could not be handled and waits in the dead-letter queue",
-        namespace: "AWS/SQS",
-        metric: "ApproximateNumberOfMessagesVisible",
-        statistic: "Maximum",
-        dimension: ("QueueName", get("DeadLetters", "QueueName")),
-    }));
+    resources.insert(
+        "DeadLettersAlarm".into(),
+        alarm(&Alarm {
+            what: "an event could not be handled and waits in the dead-letter queue",
+            namespace: "AWS/SQS",
+            metric: "ApproximateNumberOfMessagesVisible",
+            statistic: "Maximum",
+            dimension: ("QueueName", get("DeadLetters", "QueueName")),
+        }),
+    );
 }
 
 struct Alarm<'a> {
@@ -274,7 +288,9 @@ fn assumed_by(service: &str) -> Value {
 fn machines(resources: &mut Map<String, Value>, root: &Path, functions: &[Function]) -> Result<()> {
     let invoke: Vec<Value> = functions
         .iter()
-        .filter(|function| function.kind == FunctionKind::Module || matches!(function.name.as_str(), "planner" | "coordinator"))
+        .filter(|function| {
+            function.kind == FunctionKind::Module || matches!(function.name.as_str(), "planner" | "coordinator")
+        })
         .map(|function| sub(format!("${{{}Function.Arn}}:*", function.logical())))
         .collect();
     let logs = json!({
@@ -307,25 +323,32 @@ fn machines(resources: &mut Map<String, Value>, root: &Path, functions: &[Functi
     for (logical, name, more) in [("Deploy", "deploy", children.to_vec()), ("Module", "module", Vec::new())] {
         let file = root.join("statemachines").join(format!("{name}.asl.json"));
         let text = std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let definition: Value = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
+        let definition: Value =
+            serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
         let mut statements = vec![
             json!({ "Sid": "Invoke", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": invoke }),
             logs.clone(),
             trace.clone(),
         ];
         statements.extend(more);
-        resources.insert(format!("{logical}MachineRole"), json!({
-            "Type": "AWS::IAM::Role",
-            "Properties": {
-                "RoleName": sub(format!("${{AWS::StackName}}-machine-{name}")),
-                "AssumeRolePolicyDocument": assumed_by("states.amazonaws.com"),
-                "Policies": [{
-                    "PolicyName": "machine",
-                    "PolicyDocument": { "Version": "2012-10-17", "Statement": statements },
-                }],
-            },
-        }));
-        resources.insert(format!("{logical}MachineLogs"), log_group(&format!("/aws/vendedlogs/states/${{AWS::StackName}}-{name}")));
+        resources.insert(
+            format!("{logical}MachineRole"),
+            json!({
+                "Type": "AWS::IAM::Role",
+                "Properties": {
+                    "RoleName": sub(format!("${{AWS::StackName}}-machine-{name}")),
+                    "AssumeRolePolicyDocument": assumed_by("states.amazonaws.com"),
+                    "Policies": [{
+                        "PolicyName": "machine",
+                        "PolicyDocument": { "Version": "2012-10-17", "Statement": statements },
+                    }],
+                },
+            }),
+        );
+        resources.insert(
+            format!("{logical}MachineLogs"),
+            log_group(&format!("/aws/vendedlogs/states/${{AWS::StackName}}-{name}")),
+        );
         resources.insert(format!("{logical}Machine"), json!({
             "Type": "AWS::StepFunctions::StateMachine",
             "Properties": {
@@ -343,13 +366,16 @@ fn machines(resources: &mut Map<String, Value>, root: &Path, functions: &[Functi
             },
         }));
     }
-    resources.insert("DeployMachineAlarm".into(), alarm(&Alarm {
-        what: "an execution of the deploy machine failed, which is a fault of Landfall",
-        namespace: "AWS/States",
-        metric: "ExecutionsFailed",
-        statistic: "Sum",
-        dimension: ("StateMachineArn", reference("DeployMachine")),
-    }));
+    resources.insert(
+        "DeployMachineAlarm".into(),
+        alarm(&Alarm {
+            what: "an execution of the deploy machine failed, which is a fault of Landfall",
+            namespace: "AWS/States",
+            metric: "ExecutionsFailed",
+            statistic: "Sum",
+            dimension: ("StateMachineArn", reference("DeployMachine")),
+        }),
+    );
     Ok(())
 }
 
@@ -375,58 +401,73 @@ fn add_function(resources: &mut Map<String, Value>, function: &Function, all: &[
         }),
     ];
     let own = if function.kind == FunctionKind::Control { own } else { own[..2].to_vec() };
-    resources.insert(format!("{logical}Role"), json!({
-        "Type": "AWS::IAM::Role",
-        "Properties": {
-            "RoleName": sub(format!("${{AWS::StackName}}-{name}")),
-            "Description": format!("What the Landfall function {name} may do"),
-            "AssumeRolePolicyDocument": assumed_by("lambda.amazonaws.com"),
-            "Policies": [{ "PolicyName": "function", "PolicyDocument": joined(&[&common, &function.policy], own) }],
-        },
-    }));
+    resources.insert(
+        format!("{logical}Role"),
+        json!({
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "RoleName": sub(format!("${{AWS::StackName}}-{name}")),
+                "Description": format!("What the Landfall function {name} may do"),
+                "AssumeRolePolicyDocument": assumed_by("lambda.amazonaws.com"),
+                "Policies": [{ "PolicyName": "function", "PolicyDocument": joined(&[&common, &function.policy], own) }],
+            },
+        }),
+    );
     resources.insert(format!("{logical}Logs"), log_group(&format!("/aws/lambda/${{AWS::StackName}}-{name}")));
-    resources.insert(format!("{logical}Function"), json!({
-        "Type": "AWS::Lambda::Function",
-        "DependsOn": [format!("{logical}Logs")],
-        "Properties": {
-            "FunctionName": sub(format!("${{AWS::StackName}}-{name}")),
-            "Description": describe(function),
-            "Runtime": "provided.al2023",
-            "Handler": "bootstrap",
-            "Architectures": [reference("Architecture")],
-            "Code": { "S3Bucket": reference("ArtifactBucket"), "S3Key": reference(function.parameter()) },
-            "Role": get(&format!("{logical}Role"), "Arn"),
-            "MemorySize": 512,
-            "Timeout": if function.kind == FunctionKind::Module { 300 } else { 60 },
-            "TracingConfig": { "Mode": "Active" },
-            "Environment": { "Variables": environment(function, all) },
-        },
-    }));
-    resources.insert(format!("{logical}Version"), json!({
-        "Type": "AWS::Lambda::Version",
-        "DeletionPolicy": "Retain",
-        "UpdateReplacePolicy": "Retain",
-        "Properties": {
-            "FunctionName": reference(format!("{logical}Function")),
-            // A change of the description makes a new version; the old one stays for deployments that run on it.
-            "Description": reference(function.parameter()),
-        },
-    }));
-    resources.insert(format!("{logical}Live"), json!({
-        "Type": "AWS::Lambda::Alias",
-        "Properties": {
-            "FunctionName": reference(format!("{logical}Function")),
-            "FunctionVersion": get(&format!("{logical}Version"), "Version"),
-            "Name": "live",
-        },
-    }));
-    resources.insert(format!("{logical}Alarm"), alarm(&Alarm {
-        what: &format!("the function {name} failed"),
-        namespace: "AWS/Lambda",
-        metric: "Errors",
-        statistic: "Sum",
-        dimension: ("FunctionName", reference(format!("{logical}Function"))),
-    }));
+    resources.insert(
+        format!("{logical}Function"),
+        json!({
+            "Type": "AWS::Lambda::Function",
+            "DependsOn": [format!("{logical}Logs")],
+            "Properties": {
+                "FunctionName": sub(format!("${{AWS::StackName}}-{name}")),
+                "Description": describe(function),
+                "Runtime": "provided.al2023",
+                "Handler": "bootstrap",
+                "Architectures": [reference("Architecture")],
+                "Code": { "S3Bucket": reference("ArtifactBucket"), "S3Key": reference(function.parameter()) },
+                "Role": get(&format!("{logical}Role"), "Arn"),
+                "MemorySize": 512,
+                "Timeout": if function.kind == FunctionKind::Module { 300 } else { 60 },
+                "TracingConfig": { "Mode": "Active" },
+                "Environment": { "Variables": environment(function, all) },
+            },
+        }),
+    );
+    resources.insert(
+        format!("{logical}Version"),
+        json!({
+            "Type": "AWS::Lambda::Version",
+            "DeletionPolicy": "Retain",
+            "UpdateReplacePolicy": "Retain",
+            "Properties": {
+                "FunctionName": reference(format!("{logical}Function")),
+                // A change of the description makes a new version; the old one stays for deployments that run on it.
+                "Description": reference(function.parameter()),
+            },
+        }),
+    );
+    resources.insert(
+        format!("{logical}Live"),
+        json!({
+            "Type": "AWS::Lambda::Alias",
+            "Properties": {
+                "FunctionName": reference(format!("{logical}Function")),
+                "FunctionVersion": get(&format!("{logical}Version"), "Version"),
+                "Name": "live",
+            },
+        }),
+    );
+    resources.insert(
+        format!("{logical}Alarm"),
+        alarm(&Alarm {
+            what: &format!("the function {name} failed"),
+            namespace: "AWS/Lambda",
+            metric: "Errors",
+            statistic: "Sum",
+            dimension: ("FunctionName", reference(format!("{logical}Function"))),
+        }),
+    );
 }
 
 fn describe(function: &Function) -> String {
@@ -468,29 +509,44 @@ fn environment(function: &Function, all: &[Function]) -> Value {
 /// What calls the functions: uploads, executions that die, the clock.
 fn events(resources: &mut Map<String, Value>) {
     let rules = [
-        ("ConfigChanged", "Intake", json!({
-            "Description": "A file was written to the config bucket",
-            "EventPattern": {
-                "source": ["aws.s3"],
-                "detail-type": ["Object Created"],
-                "detail": {
-                    "bucket": { "name": [reference("ConfigBucket")] },
-                    "object": { "key": [{ "anything-but": { "prefix": ".landfall/" } }] },
+        (
+            "ConfigChanged",
+            "Intake",
+            json!({
+                "Description": "A file was written to the config bucket",
+                "EventPattern": {
+                    "source": ["aws.s3"],
+                    "detail-type": ["Object Created"],
+                    "detail": {
+                        "bucket": { "name": [reference("ConfigBucket")] },
+                        "object": { "key": [{ "anything-but": { "prefix": ".landfall/" } }] },
+                    },
                 },
-            },
-        }), Value::Null),
-        ("ExecutionDied", "Coordinator", json!({
-            "Description": "An execution of the deploy machine died",
-            "EventPattern": {
-                "source": ["aws.states"],
-                "detail-type": ["Step Functions Execution Status Change"],
-                "detail": { "status": ["ABORTED", "FAILED", "TIMED_OUT"], "stateMachineArn": [sub(DEPLOY)] },
-            },
-        }), Value::Null),
-        ("Sweep", "Coordinator", json!({
-            "Description": "Looks for what came to a stop",
-            "ScheduleExpression": "rate(1 minute)",
-        }), json!("{\"op\":\"sweep\"}")),
+            }),
+            Value::Null,
+        ),
+        (
+            "ExecutionDied",
+            "Coordinator",
+            json!({
+                "Description": "An execution of the deploy machine died",
+                "EventPattern": {
+                    "source": ["aws.states"],
+                    "detail-type": ["Step Functions Execution Status Change"],
+                    "detail": { "status": ["ABORTED", "FAILED", "TIMED_OUT"], "stateMachineArn": [sub(DEPLOY)] },
+                },
+            }),
+            Value::Null,
+        ),
+        (
+            "Sweep",
+            "Coordinator",
+            json!({
+                "Description": "Looks for what came to a stop",
+                "ScheduleExpression": "rate(1 minute)",
+            }),
+            json!("{\"op\":\"sweep\"}"),
+        ),
     ];
     for (name, target, mut properties, input) in rules {
         let mut to = json!({
@@ -505,54 +561,69 @@ fn events(resources: &mut Map<String, Value>) {
         properties["Targets"] = json!([to]);
         properties["State"] = json!("ENABLED");
         resources.insert(format!("{name}Rule"), json!({ "Type": "AWS::Events::Rule", "Properties": properties }));
-        resources.insert(format!("{name}Permission"), json!({
-            "Type": "AWS::Lambda::Permission",
-            "Properties": {
-                "Action": "lambda:InvokeFunction",
-                "FunctionName": reference(format!("{target}Live")),
-                "Principal": "events.amazonaws.com",
-                "SourceArn": get(&format!("{name}Rule"), "Arn"),
-            },
-        }));
+        resources.insert(
+            format!("{name}Permission"),
+            json!({
+                "Type": "AWS::Lambda::Permission",
+                "Properties": {
+                    "Action": "lambda:InvokeFunction",
+                    "FunctionName": reference(format!("{target}Live")),
+                    "Principal": "events.amazonaws.com",
+                    "SourceArn": get(&format!("{name}Rule"), "Arn"),
+                },
+            }),
+        );
     }
     for target in ["Intake", "Coordinator"] {
-        resources.insert(format!("{target}Invocations"), json!({
-            "Type": "AWS::Lambda::EventInvokeConfig",
-            "Properties": {
-                "FunctionName": reference(format!("{target}Function")),
-                "Qualifier": "live",
-                "MaximumRetryAttempts": 2,
-                "MaximumEventAgeInSeconds": 3600,
-                "DestinationConfig": { "OnFailure": { "Destination": get("DeadLetters", "Arn") } },
-            },
-            "DependsOn": [format!("{target}Live")],
-        }));
+        resources.insert(
+            format!("{target}Invocations"),
+            json!({
+                "Type": "AWS::Lambda::EventInvokeConfig",
+                "Properties": {
+                    "FunctionName": reference(format!("{target}Function")),
+                    "Qualifier": "live",
+                    "MaximumRetryAttempts": 2,
+                    "MaximumEventAgeInSeconds": 3600,
+                    "DestinationConfig": { "OnFailure": { "Destination": get("DeadLetters", "Arn") } },
+                },
+                "DependsOn": [format!("{target}Live")],
+            }),
+        );
     }
 }
 
 /// The HTTP API: every path needs a signature and `execute-api:Invoke`.
 fn api(resources: &mut Map<String, Value>) {
-    resources.insert("Api".into(), json!({
-        "Type": "AWS::ApiGatewayV2::Api",
-        "Properties": {
-            "Name": sub("${AWS::StackName}"), "ProtocolType": "HTTP",
-            "Description": "Landfall: what the command talks to",
-        },
-    }));
-    resources.insert("ApiIntegration".into(), json!({
-        "Type": "AWS::ApiGatewayV2::Integration",
-        "Properties": {
-            "ApiId": reference("Api"), "IntegrationType": "AWS_PROXY", "IntegrationUri": reference("ApiLive"),
-            "PayloadFormatVersion": "2.0",
-        },
-    }));
-    resources.insert("ApiRoute".into(), json!({
-        "Type": "AWS::ApiGatewayV2::Route",
-        "Properties": {
-            "ApiId": reference("Api"), "RouteKey": "ANY /{proxy+}", "AuthorizationType": "AWS_IAM",
-            "Target": sub("integrations/${ApiIntegration}"),
-        },
-    }));
+    resources.insert(
+        "Api".into(),
+        json!({
+            "Type": "AWS::ApiGatewayV2::Api",
+            "Properties": {
+                "Name": sub("${AWS::StackName}"), "ProtocolType": "HTTP",
+                "Description": "Landfall: what the command talks to",
+            },
+        }),
+    );
+    resources.insert(
+        "ApiIntegration".into(),
+        json!({
+            "Type": "AWS::ApiGatewayV2::Integration",
+            "Properties": {
+                "ApiId": reference("Api"), "IntegrationType": "AWS_PROXY", "IntegrationUri": reference("ApiLive"),
+                "PayloadFormatVersion": "2.0",
+            },
+        }),
+    );
+    resources.insert(
+        "ApiRoute".into(),
+        json!({
+            "Type": "AWS::ApiGatewayV2::Route",
+            "Properties": {
+                "ApiId": reference("Api"), "RouteKey": "ANY /{proxy+}", "AuthorizationType": "AWS_IAM",
+                "Target": sub("integrations/${ApiIntegration}"),
+            },
+        }),
+    );
     resources.insert("ApiAccessLogs".into(), log_group("/aws/vendedlogs/apis/${AWS::StackName}"));
     resources.insert("ApiStage".into(), json!({
         "Type": "AWS::ApiGatewayV2::Stage",
@@ -565,13 +636,16 @@ fn api(resources: &mut Map<String, Value>) {
             "DefaultRouteSettings": { "ThrottlingBurstLimit": 100, "ThrottlingRateLimit": 50 },
         },
     }));
-    resources.insert("ApiPermission".into(), json!({
-        "Type": "AWS::Lambda::Permission",
-        "Properties": {
-            "Action": "lambda:InvokeFunction",
-            "FunctionName": reference("ApiLive"),
-            "Principal": "apigateway.amazonaws.com",
-            "SourceArn": sub("arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/*"),
-        },
-    }));
+    resources.insert(
+        "ApiPermission".into(),
+        json!({
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": reference("ApiLive"),
+                "Principal": "apigateway.amazonaws.com",
+                "SourceArn": sub("arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*/*"),
+            },
+        }),
+    );
 }

@@ -206,9 +206,7 @@ where
             ours.request_id = request_id;
             ours
         }
-        SdkError::TimeoutError(_) => {
-            Error::new(Kind::NotReady, operation, "no answer in time").caused_by(error)
-        }
+        SdkError::TimeoutError(_) => Error::new(Kind::NotReady, operation, "no answer in time").caused_by(error),
         SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
             Error::new(Kind::NotReady, operation, "the connection failed before an answer came").caused_by(error)
         }
@@ -222,50 +220,138 @@ pub(crate) fn kind_of(code: &str, message: &str) -> Kind {
     let code = code.rsplit('#').next().unwrap_or(code);
     let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
     match code {
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthorizationError" | "NotAuthorized"
-        | "AuthFailure" | "OptInRequired" | "UnrecognizedClientException" | "InvalidClientTokenId"
-        | "SignatureDoesNotMatch" | "ExpiredToken" | "ExpiredTokenException" => Kind::Denied,
-        "Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded" | "TooManyRequestsException"
-        | "SlowDown" | "RequestThrottled" | "ProvisionedThroughputExceededException" | "BandwidthLimitExceeded"
-        | "LimitExceededException" if message.to_ascii_lowercase().contains("rate") => Kind::Throttled,
-        "Throttling" | "ThrottlingException" | "ThrottledException" | "RequestLimitExceeded" | "SlowDown"
-        | "TooManyRequestsException" | "RequestThrottled" | "ProvisionedThroughputExceededException" => {
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "AuthorizationError"
+        | "NotAuthorized"
+        | "AuthFailure"
+        | "OptInRequired"
+        | "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "ExpiredTokenException" => Kind::Denied,
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "SlowDown"
+        | "RequestThrottled"
+        | "ProvisionedThroughputExceededException"
+        | "BandwidthLimitExceeded"
+        | "LimitExceededException"
+            if message.to_ascii_lowercase().contains("rate") =>
+        {
             Kind::Throttled
         }
-        "LimitExceeded" | "LimitExceededException" | "VpcLimitExceeded" | "AddressLimitExceeded" | "TooManyBuckets"
-        | "ServiceQuotaExceededException" | "NatGatewayLimitExceeded" | "RulesPerSecurityGroupLimitExceeded"
-        | "SubnetLimitExceeded" | "InternetGatewayLimitExceeded" | "SecurityGroupLimitExceeded"
-        | "DBSubnetGroupQuotaExceeded" | "DBSubnetGroupQuotaExceededFault" | "CacheSubnetGroupQuotaExceeded"
-        | "TopicLimitExceeded" | "SubscriptionLimitExceeded" => Kind::Quota,
-        "DependencyViolation" | "OperationAborted" | "QueueDeletedRecently" | "ResourceNotReady" | "IncorrectState"
-        | "InvalidDBSubnetGroupStateFault" | "ConcurrentModification" | "ConcurrentModificationException"
-        | "KMSInternalException" | "ServiceUnavailable" | "ServiceUnavailableException" | "InternalError"
-        | "InternalFailure" | "InternalServerError" | "ServiceFailure" | "KeyUnavailableException"
-        | "DependencyTimeoutException" | "InvalidNatGatewayState" => Kind::NotReady,
-        "EntityAlreadyExists" | "AlreadyExistsException" | "ResourceAlreadyExistsException" | "BucketAlreadyExists"
-        | "BucketAlreadyOwnedByYou" | "QueueNameExists" | "QueueAlreadyExists" | "InvalidGroup.Duplicate"
-        | "InvalidPermission.Duplicate" | "RouteAlreadyExists" | "Resource.AlreadyAssociated" | "DBSubnetGroupAlreadyExists"
-        | "CacheSubnetGroupAlreadyExists" | "DeleteConflict" | "BucketNotEmpty" | "ResourceInUseException"
-        | "InvalidSubnet.Conflict" | "ResourceConflictException" => Kind::Conflict,
-        "NotFoundException" | "NoSuchEntity" | "NoSuchBucket" | "NoSuchKey" | "NotFound" | "ResourceNotFoundException"
-        | "NonExistentQueue" | "QueueDoesNotExist" | "NoSuchTagSet" | "NoSuchBucketPolicy"
-        | "NoSuchLifecycleConfiguration" | "NoSuchCORSConfiguration" | "ReplicationConfigurationNotFoundError"
-        | "NoSuchPublicAccessBlockConfiguration" | "OwnershipControlsNotFoundError"
-        | "ServerSideEncryptionConfigurationNotFoundError" | "NoSuchConfiguration" | "DBSubnetGroupNotFoundFault"
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestLimitExceeded"
+        | "SlowDown"
+        | "TooManyRequestsException"
+        | "RequestThrottled"
+        | "ProvisionedThroughputExceededException" => Kind::Throttled,
+        "LimitExceeded"
+        | "LimitExceededException"
+        | "VpcLimitExceeded"
+        | "AddressLimitExceeded"
+        | "TooManyBuckets"
+        | "ServiceQuotaExceededException"
+        | "NatGatewayLimitExceeded"
+        | "RulesPerSecurityGroupLimitExceeded"
+        | "SubnetLimitExceeded"
+        | "InternetGatewayLimitExceeded"
+        | "SecurityGroupLimitExceeded"
+        | "DBSubnetGroupQuotaExceeded"
+        | "DBSubnetGroupQuotaExceededFault"
+        | "CacheSubnetGroupQuotaExceeded"
+        | "TopicLimitExceeded"
+        | "SubscriptionLimitExceeded" => Kind::Quota,
+        "DependencyViolation"
+        | "OperationAborted"
+        | "QueueDeletedRecently"
+        | "ResourceNotReady"
+        | "IncorrectState"
+        | "InvalidDBSubnetGroupStateFault"
+        | "ConcurrentModification"
+        | "ConcurrentModificationException"
+        | "KMSInternalException"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "InternalError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "ServiceFailure"
+        | "KeyUnavailableException"
+        | "DependencyTimeoutException"
+        | "InvalidNatGatewayState" => Kind::NotReady,
+        "EntityAlreadyExists"
+        | "AlreadyExistsException"
+        | "ResourceAlreadyExistsException"
+        | "BucketAlreadyExists"
+        | "BucketAlreadyOwnedByYou"
+        | "QueueNameExists"
+        | "QueueAlreadyExists"
+        | "InvalidGroup.Duplicate"
+        | "InvalidPermission.Duplicate"
+        | "RouteAlreadyExists"
+        | "Resource.AlreadyAssociated"
+        | "DBSubnetGroupAlreadyExists"
+        | "CacheSubnetGroupAlreadyExists"
+        | "DeleteConflict"
+        | "BucketNotEmpty"
+        | "ResourceInUseException"
+        | "InvalidSubnet.Conflict"
+        | "ResourceConflictException" => Kind::Conflict,
+        "NotFoundException"
+        | "NoSuchEntity"
+        | "NoSuchBucket"
+        | "NoSuchKey"
+        | "NotFound"
+        | "ResourceNotFoundException"
+        | "NonExistentQueue"
+        | "QueueDoesNotExist"
+        | "NoSuchTagSet"
+        | "NoSuchBucketPolicy"
+        | "NoSuchLifecycleConfiguration"
+        | "NoSuchCORSConfiguration"
+        | "ReplicationConfigurationNotFoundError"
+        | "NoSuchPublicAccessBlockConfiguration"
+        | "OwnershipControlsNotFoundError"
+        | "ServerSideEncryptionConfigurationNotFoundError"
+        | "NoSuchConfiguration"
+        | "DBSubnetGroupNotFoundFault"
         | "CacheSubnetGroupNotFoundFault" => Kind::NotFound,
-        "UnsupportedOperation" | "OperationNotSupportedException" | "InvalidAction" | "UnknownOperationException"
+        "UnsupportedOperation"
+        | "OperationNotSupportedException"
+        | "InvalidAction"
+        | "UnknownOperationException"
         | "NotImplemented" => Kind::Unsupported,
         _ if code.ends_with(".NotFound") || code.ends_with("NotFoundFault") || code.ends_with("NotFound") => {
             Kind::NotFound
         }
-        _ if code.ends_with(".Duplicate") || code.ends_with("AlreadyExists") || code.ends_with("AlreadyExistsFault") => {
+        _ if code.ends_with(".Duplicate")
+            || code.ends_with("AlreadyExists")
+            || code.ends_with("AlreadyExistsFault") =>
+        {
             Kind::Conflict
         }
-        _ if code.ends_with("LimitExceeded") || code.ends_with("QuotaExceeded") || code.ends_with("QuotaExceededFault") => {
+        _ if code.ends_with("LimitExceeded")
+            || code.ends_with("QuotaExceeded")
+            || code.ends_with("QuotaExceededFault") =>
+        {
             Kind::Quota
         }
-        _ if code.starts_with("Invalid") || code.starts_with("Malformed") || code.starts_with("Missing")
-            || code.contains("Validation") => Kind::Invalid,
+        _ if code.starts_with("Invalid")
+            || code.starts_with("Malformed")
+            || code.starts_with("Missing")
+            || code.contains("Validation") =>
+        {
+            Kind::Invalid
+        }
         _ => Kind::Unexpected,
     }
 }
@@ -274,14 +360,18 @@ pub(crate) fn kind_of(code: &str, message: &str) -> Kind {
 /// resource: …", <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>).
 fn denied_hint(message: &str, operation: &str) -> String {
     let after = |marker: &str| {
-        message.split(marker).nth(1).and_then(|rest| rest.split_whitespace().next()).map(|word| {
-            word.trim_end_matches([',', '.', ';']).to_owned()
-        })
+        message
+            .split(marker)
+            .nth(1)
+            .and_then(|rest| rest.split_whitespace().next())
+            .map(|word| word.trim_end_matches([',', '.', ';']).to_owned())
     };
     let action = after("perform: ").unwrap_or_else(|| operation.to_owned());
     let role = after("User: ").unwrap_or_else(|| "the function's role".to_owned());
     let on = after("on resource: ").map(|resource| format!(" on {resource}")).unwrap_or_default();
-    format!("allow {action}{on} to {role}: update the installation with `landfall bootstrap`, or look for a service control policy or permissions boundary that denies it")
+    format!(
+        "allow {action}{on} to {role}: update the installation with `landfall bootstrap`, or look for a service control policy or permissions boundary that denies it"
+    )
 }
 
 #[cfg(test)]
@@ -312,6 +402,11 @@ mod tests {
         let message = "User: arn:aws:sts::1:assumed-role/landfall-sqs/x is not authorized to perform: sqs:CreateQueue \
                        on resource: arn:aws:sqs:eu-west-1:1:q because no identity-based policy allows it";
         let hint = denied_hint(message, "CreateQueue");
-        assert!(hint.starts_with("allow sqs:CreateQueue on arn:aws:sqs:eu-west-1:1:q to arn:aws:sts::1:assumed-role/landfall-sqs/x:"), "{hint}");
+        assert!(
+            hint.starts_with(
+                "allow sqs:CreateQueue on arn:aws:sqs:eu-west-1:1:q to arn:aws:sts::1:assumed-role/landfall-sqs/x:"
+            ),
+            "{hint}"
+        );
     }
 }

@@ -190,7 +190,8 @@ mod tests {
         for read in ["DescribeVpcs", "GetQueueAttributes", "ListBuckets", "HeadBucket", "SimulatePrincipalPolicy"] {
             assert!(reads_only(read), "{read}");
         }
-        for write in ["CreateQueue", "PutBucketPolicy", "TagResource", "DeleteVpc", "Subscribe", "AssociateRouteTable"] {
+        for write in ["CreateQueue", "PutBucketPolicy", "TagResource", "DeleteVpc", "Subscribe", "AssociateRouteTable"]
+        {
             assert!(!reads_only(write), "{write}");
         }
     }

@@ -57,7 +57,9 @@ impl Check<'_, '_> {
     pub fn is_reachable(&self, kind: &str) -> bool {
         self.is_in_file(kind)
             || self.scope == Scope::Service
-                && self.environment.is_none_or(|environment| environment.modules.iter().any(|module| module.kind == kind))
+                && self
+                    .environment
+                    .is_none_or(|environment| environment.modules.iter().any(|module| module.kind == kind))
     }
 
     /// Whether a module of this kind is in the file.

@@ -109,7 +109,10 @@ impl Type {
             Self::List { of, .. } => format!("a list, each item {}", of.describe()),
             Self::Map(of) => format!("a mapping, each value {}", of.describe()),
             Self::Object(fields) => {
-                format!("a mapping with {}", fields.iter().map(|field| format!("`{}`", field.name)).collect::<Vec<_>>().join(", "))
+                format!(
+                    "a mapping with {}",
+                    fields.iter().map(|field| format!("`{}`", field.name)).collect::<Vec<_>>().join(", ")
+                )
             }
             Self::Either(types) => types.iter().map(Self::describe).collect::<Vec<_>>().join(", or "),
             Self::Links => "a list of module names, each with permissions where wanted".to_owned(),
@@ -129,7 +132,8 @@ impl Type {
             Self::Text => json!({"type": "string"}),
             Self::Pattern(pattern) => or_any_reference(json!({"type": "string", "pattern": pattern.regex})),
             Self::Enum(choice) => {
-                let words: Vec<_> = choice.words.iter().copied().chain(choice.former.iter().map(|(old, _)| *old)).collect();
+                let words: Vec<_> =
+                    choice.words.iter().copied().chain(choice.former.iter().map(|(old, _)| *old)).collect();
                 or_reference(json!({"enum": words}))
             }
             Self::Cidr => or_reference(json!({"type": "string", "pattern": CIDR})),
@@ -158,7 +162,8 @@ impl Type {
 /// The JSON Schema of a mapping with these fields and no others.
 pub(crate) fn object_schema(fields: &[Input]) -> Value {
     let required: Vec<_> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
-    let properties: serde_json::Map<_, _> = fields.iter().map(|field| (field.name.to_owned(), field_schema(field))).collect();
+    let properties: serde_json::Map<_, _> =
+        fields.iter().map(|field| (field.name.to_owned(), field_schema(field))).collect();
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 

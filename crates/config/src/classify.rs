@@ -9,15 +9,8 @@ use crate::yaml::{Map, Node, Yaml, documents};
 
 /// A mapping with one of these declares a layer.
 const LAYER_KEYS: [&str; 3] = ["modules", "providers", "environments"];
-const TOP_LEVEL: [&str; 7] = [
-    "name",
-    "org_name",
-    "providers",
-    "environments",
-    "modules",
-    "input_variables",
-    "landfall",
-];
+const TOP_LEVEL: [&str; 7] =
+    ["name", "org_name", "providers", "environments", "modules", "input_variables", "landfall"];
 
 /// Reads a file: a layer, or a support file.
 ///
@@ -43,9 +36,7 @@ pub fn classify_documents(source: &Source, report: &mut Report<'_>) -> Option<Fi
     let Some(document) = layer else {
         if documents.iter().all(Node::is_null) {
             let help = "a layer file has a name and modules; delete the file if it is not needed";
-            report.push(
-                Diagnostic::at_start(&source.name, "empty", "the file is empty").with_help(help),
-            );
+            report.push(Diagnostic::at_start(&source.name, "empty", "the file is empty").with_help(help));
             return None;
         }
         return Some(File::Support);
@@ -53,11 +44,7 @@ pub fn classify_documents(source: &Source, report: &mut Report<'_>) -> Option<Fi
     if let Some(second) = documents.get(1) {
         report.push(
             report
-                .at(
-                    second.span,
-                    "several-documents",
-                    "a layer file holds one YAML document, this is a second one",
-                )
+                .at(second.span, "several-documents", "a layer file holds one YAML document, this is a second one")
                 .with_help("put each layer into a file of its own"),
         );
     }
@@ -65,9 +52,7 @@ pub fn classify_documents(source: &Source, report: &mut Report<'_>) -> Option<Fi
 }
 
 fn is_layer(document: &Node) -> bool {
-    document
-        .as_map()
-        .is_some_and(|map| LAYER_KEYS.iter().any(|key| map.entry(key).is_some()))
+    document.as_map().is_some_and(|map| LAYER_KEYS.iter().any(|key| map.entry(key).is_some()))
 }
 
 fn read_layer(document: &Node, report: &mut Report<'_>) -> Option<LayerFile> {
@@ -80,52 +65,28 @@ fn read_layer(document: &Node, report: &mut Report<'_>) -> Option<LayerFile> {
         None => {
             let message = "a layer needs `modules`";
             report.push(
-                report
-                    .at(first_key(map), "missing-key", message)
-                    .with_field("modules")
-                    .with_help("add `modules: []`"),
+                report.at(first_key(map), "missing-key", message).with_field("modules").with_help("add `modules: []`"),
             );
             Vec::new()
         }
     };
-    let input_variables = map
-        .get("input_variables")
-        .map_or_else(Vec::new, |node| input_variables(node, report));
+    let input_variables = map.get("input_variables").map_or_else(Vec::new, |node| input_variables(node, report));
     let settings = map.get("landfall").filter(|node| !node.is_null()).cloned();
     if let Some(node) = settings.as_ref().filter(|node| node.as_map().is_none()) {
         let message = format!("expected a mapping, found {}", node.describe());
-        report.push(
-            report
-                .at(node.span, "wrong-type", message)
-                .with_field("landfall"),
-        );
+        report.push(report.at(node.span, "wrong-type", message).with_field("landfall"));
     }
-    Some(LayerFile {
-        name,
-        scope: scope?,
-        modules,
-        input_variables,
-        settings,
-    })
+    Some(LayerFile { name, scope: scope?, modules, input_variables, settings })
 }
 
 fn unknown_keys(map: &Map, report: &mut Report<'_>) {
-    for entry in map
-        .entries
-        .iter()
-        .filter(|entry| !TOP_LEVEL.contains(&entry.key.as_str()))
-    {
+    for entry in map.entries.iter().filter(|entry| !TOP_LEVEL.contains(&entry.key.as_str())) {
         let help = match nearest(&entry.key, TOP_LEVEL) {
             Some(known) => format!("did you mean `{known}`?"),
             None => format!("a layer file knows {}", listed(&TOP_LEVEL)),
         };
         let message = format!("unknown key `{}`", entry.key);
-        report.push(
-            report
-                .at(entry.key_span, "unknown-field", message)
-                .with_field(&entry.key)
-                .with_help(help),
-        );
+        report.push(report.at(entry.key_span, "unknown-field", message).with_field(&entry.key).with_help(help));
     }
 }
 
@@ -146,11 +107,8 @@ fn layer_name(map: &Map, span: Span, report: &mut Report<'_>) -> Spanned<String>
 
 /// Environment or service. None when the file does not say enough to be either.
 fn scope(map: &Map, report: &mut Report<'_>) -> Option<FileScope> {
-    let (org_name, providers, environments_entry) = (
-        map.entry("org_name"),
-        map.entry("providers"),
-        map.entry("environments"),
-    );
+    let (org_name, providers, environments_entry) =
+        (map.entry("org_name"), map.entry("providers"), map.entry("environments"));
     match (org_name.or(providers), environments_entry) {
         (Some(other), Some(entry)) => {
             report.push(
@@ -166,21 +124,21 @@ fn scope(map: &Map, report: &mut Report<'_>) -> Option<FileScope> {
             Some(environment(map, report))
         }
         (Some(_), None) => Some(environment(map, report)),
-        (None, Some(entry)) => Some(FileScope::Service {
-            environments: environments(&entry.value, report),
-        }),
+        (None, Some(entry)) => Some(FileScope::Service { environments: environments(&entry.value, report) }),
         (None, None) => {
             report.push(
                 report
-                    .at(first_key(map), "no-environment", "the file says neither which account it describes nor which environment it lives in")
+                    .at(
+                        first_key(map),
+                        "no-environment",
+                        "the file says neither which account it describes nor which environment it lives in",
+                    )
                     .with_help(
                         "an environment needs `org_name` and `providers.aws` (region, account_id); a service needs \
                          `environments`. Files for a cluster of your own without AWS resources are not supported",
                     ),
             );
-            Some(FileScope::Service {
-                environments: Vec::new(),
-            })
+            Some(FileScope::Service { environments: Vec::new() })
         }
     }
 }
@@ -190,34 +148,20 @@ fn environment(map: &Map, report: &mut Report<'_>) -> FileScope {
     let org_name = match map.get("org_name") {
         Some(node) => org_name(node, report).unwrap_or_else(nowhere),
         None => {
-            missing(
-                first_key(map),
-                "org_name",
-                "an environment needs `org_name`",
-                "add `org_name: my-org`",
-                report,
-            );
+            missing(first_key(map), "org_name", "an environment needs `org_name`", "add `org_name: my-org`", report);
             nowhere()
         }
     };
-    let help =
-        "add\n  providers:\n    aws:\n      region: us-east-1\n      account_id: \"123456789012\"";
+    let help = "add\n  providers:\n    aws:\n      region: us-east-1\n      account_id: \"123456789012\"";
     let providers = map.entry("providers");
     let span = providers.map_or_else(|| first_key(map), |entry| entry.key_span);
     let Some(aws) = providers.and_then(|entry| entry.value.as_map()) else {
         let message = match providers {
             None => "an environment needs `providers`".to_owned(),
-            Some(entry) => format!(
-                "expected a mapping with the key `aws`, found {}",
-                entry.value.describe()
-            ),
+            Some(entry) => format!("expected a mapping with the key `aws`, found {}", entry.value.describe()),
         };
         missing(span, "providers", &message, help, report);
-        return FileScope::Environment {
-            org_name,
-            region: nowhere(),
-            account_id: nowhere(),
-        };
+        return FileScope::Environment { org_name, region: nowhere(), account_id: nowhere() };
     };
     for entry in aws.entries.iter().filter(|entry| entry.key != "aws") {
         let message = format!("the provider `{}` is not supported", entry.key);
@@ -230,36 +174,17 @@ fn environment(map: &Map, report: &mut Report<'_>) -> FileScope {
         );
     }
     let Some(aws) = aws.get("aws").and_then(Node::as_map) else {
-        missing(
-            span,
-            "providers.aws",
-            "`providers` needs a mapping `aws`",
-            help,
-            report,
-        );
-        return FileScope::Environment {
-            org_name,
-            region: nowhere(),
-            account_id: nowhere(),
-        };
+        missing(span, "providers.aws", "`providers` needs a mapping `aws`", help, report);
+        return FileScope::Environment { org_name, region: nowhere(), account_id: nowhere() };
     };
-    for entry in aws
-        .entries
-        .iter()
-        .filter(|entry| !["region", "account_id"].contains(&entry.key.as_str()))
-    {
+    for entry in aws.entries.iter().filter(|entry| !["region", "account_id"].contains(&entry.key.as_str())) {
         let message = format!("unknown key `{}`", entry.key);
         let field = format!("providers.aws.{}", entry.key);
         let help = nearest(&entry.key, ["region", "account_id"]).map_or_else(
             || "`aws` knows `region` and `account_id`".to_owned(),
             |known| format!("did you mean `{known}`?"),
         );
-        report.push(
-            report
-                .at(entry.key_span, "unknown-field", message)
-                .with_field(field)
-                .with_help(help),
-        );
+        report.push(report.at(entry.key_span, "unknown-field", message).with_field(field).with_help(help));
     }
     let region = match aws.get("region") {
         Some(node) => region(node, report),
@@ -278,13 +203,7 @@ fn environment(map: &Map, report: &mut Report<'_>) -> FileScope {
         Some(node) => account_id(node, report),
         None => {
             let help = "add `account_id: \"123456789012\"`";
-            missing(
-                span,
-                "providers.aws.account_id",
-                "`providers.aws` needs an `account_id`",
-                help,
-                report,
-            );
+            missing(span, "providers.aws.account_id", "`providers.aws` needs an `account_id`", help, report);
             None
         }
     };
@@ -298,27 +217,16 @@ fn environment(map: &Map, report: &mut Report<'_>) -> FileScope {
 fn org_name(node: &Node, report: &mut Report<'_>) -> Option<Spanned<String>> {
     const LONGEST: usize = 15;
     let text = spanned_text(node, "org_name", report)?;
-    let bad = text
-        .value
-        .find(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '-');
+    let bad = text.value.find(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '-');
     if bad.is_none() && text.value.len() <= LONGEST {
         return Some(text);
     }
     let message = if bad.is_some() {
-        format!(
-            "`{}` is not an organisation name: only lower case letters, digits and dashes are allowed",
-            text.value
-        )
+        format!("`{}` is not an organisation name: only lower case letters, digits and dashes are allowed", text.value)
     } else {
-        format!(
-            "`{}` has {} characters, an organisation name has at most {LONGEST}",
-            text.value,
-            text.value.len()
-        )
+        format!("`{}` has {} characters, an organisation name has at most {LONGEST}", text.value, text.value.len())
     };
-    let diagnostic = report
-        .at(text.span, "invalid-value", message)
-        .with_field("org_name");
+    let diagnostic = report.at(text.span, "invalid-value", message).with_field("org_name");
     report.push(diagnostic.with_help_if(placeholder_help(&text.value)));
     None
 }
@@ -328,22 +236,15 @@ fn region(node: &Node, report: &mut Report<'_>) -> Option<Spanned<String>> {
     let parts: Vec<&str> = text.value.split('-').collect();
     let is_region = parts.len() >= 3
         && parts[0].len() == 2
-        && parts[..parts.len() - 1]
-            .iter()
-            .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase()))
+        && parts[..parts.len() - 1].iter().all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase()))
         && parts[parts.len() - 1].parse::<u8>().is_ok();
     if is_region {
         return Some(text);
     }
     let message = format!("`{}` is not an AWS region", text.value);
-    let help = placeholder_help(&text.value)
-        .unwrap_or_else(|| "regions look like `us-east-1` or `eu-central-1`".to_owned());
-    report.push(
-        report
-            .at(text.span, "invalid-value", message)
-            .with_field("providers.aws.region")
-            .with_help(help),
-    );
+    let help =
+        placeholder_help(&text.value).unwrap_or_else(|| "regions look like `us-east-1` or `eu-central-1`".to_owned());
+    report.push(report.at(text.span, "invalid-value", message).with_field("providers.aws.region").with_help(help));
     None
 }
 
@@ -356,10 +257,7 @@ fn account_id(node: &Node, report: &mut Report<'_>) -> Option<Spanned<String>> {
         _ => {
             let message = format!("expected an account id, found {}", node.describe());
             report.push(
-                report
-                    .at(node.span, "wrong-type", message)
-                    .with_field(field)
-                    .with_help("account ids have 12 digits"),
+                report.at(node.span, "wrong-type", message).with_field(field).with_help("account ids have 12 digits"),
             );
             return None;
         }
@@ -369,44 +267,26 @@ fn account_id(node: &Node, report: &mut Report<'_>) -> Option<Spanned<String>> {
         return Some(Spanned::new(format!("{written:0>DIGITS$}"), node.span));
     }
     let message = format!("`{written}` is not an account id");
-    let help = placeholder_help(&written)
-        .unwrap_or_else(|| "account ids have 12 digits: \"123456789012\"".to_owned());
-    report.push(
-        report
-            .at(node.span, "invalid-value", message)
-            .with_field(field)
-            .with_help(help),
-    );
+    let help = placeholder_help(&written).unwrap_or_else(|| "account ids have 12 digits: \"123456789012\"".to_owned());
+    report.push(report.at(node.span, "invalid-value", message).with_field(field).with_help(help));
     None
 }
 
 fn missing(span: Span, field: &str, message: &str, help: &str, report: &mut Report<'_>) {
-    report.push(
-        report
-            .at(span, "missing-key", message)
-            .with_field(field)
-            .with_help(help),
-    );
+    report.push(report.at(span, "missing-key", message).with_field(field).with_help(help));
 }
 
 /// Where to point when something is missing in the file as a whole.
 fn first_key(map: &Map) -> Span {
-    map.entries
-        .first()
-        .map_or_else(Span::default, |entry| entry.key_span)
+    map.entries.first().map_or_else(Span::default, |entry| entry.key_span)
 }
 
 /// Published templates hold `<<name::kind::text>>` where the user has to put a value.
 pub(crate) fn placeholder_help(text: &str) -> Option<String> {
     let is_placeholder = text.starts_with("<<") && text.ends_with(">>");
-    is_placeholder
-        .then(|| "this is a placeholder of a template: replace it by your value".to_owned())
+    is_placeholder.then(|| "this is a placeholder of a template: replace it by your value".to_owned())
 }
 
 fn listed(words: &[&str]) -> String {
-    words
-        .iter()
-        .map(|word| format!("`{word}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }

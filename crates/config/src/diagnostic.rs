@@ -51,12 +51,7 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// An error about a span of a source.
-    pub fn new(
-        source: &Source,
-        span: Span,
-        code: &'static str,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn new(source: &Source, span: Span, code: &'static str, message: impl Into<String>) -> Self {
         let (line, column) = source.position(span.start);
         Self {
             code: Cow::Borrowed(code),
@@ -178,33 +173,18 @@ impl Diagnostics {
 
     fn sorted(mut items: Vec<Diagnostic>, omitted: usize, source: Option<Source>) -> Self {
         items.sort_by(|a, b| {
-            (&a.file, a.span.start, a.span.end, &a.message).cmp(&(
-                &b.file,
-                b.span.start,
-                b.span.end,
-                &b.message,
-            ))
+            (&a.file, a.span.start, a.span.end, &a.message).cmp(&(&b.file, b.span.start, b.span.end, &b.message))
         });
-        items.dedup_by(|a, b| {
-            a.span == b.span && a.code == b.code && a.message == b.message && a.file == b.file
-        });
+        items.dedup_by(|a, b| a.span == b.span && a.code == b.code && a.message == b.message && a.file == b.file);
         let beyond = items.len().saturating_sub(KEPT);
         items.truncate(KEPT);
-        Self {
-            items,
-            omitted: omitted + beyond,
-            source,
-        }
+        Self { items, omitted: omitted + beyond, source }
     }
 }
 
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self {
-            items: vec![diagnostic],
-            omitted: 0,
-            source: None,
-        }
+        Self { items: vec![diagnostic], omitted: 0, source: None }
     }
 }
 
@@ -239,11 +219,7 @@ pub struct Report<'s> {
 impl<'s> Report<'s> {
     /// An empty report on a source.
     pub fn new(source: &'s Source) -> Self {
-        Self {
-            source,
-            items: Vec::new(),
-            omitted: 0,
-        }
+        Self { source, items: Vec::new(), omitted: 0 }
     }
 
     /// The source reported on.
@@ -268,10 +244,7 @@ impl<'s> Report<'s> {
 
     /// How many errors it holds.
     pub fn errors(&self) -> usize {
-        self.items
-            .iter()
-            .filter(|item| item.severity == Severity::Error)
-            .count()
+        self.items.iter().filter(|item| item.severity == Severity::Error).count()
     }
 
     /// The warnings, if there are no errors.
@@ -280,11 +253,7 @@ impl<'s> Report<'s> {
     /// Everything found, warnings included, when there is at least one error.
     pub fn finish(self) -> Result<Vec<Diagnostic>, Diagnostics> {
         if self.errors() > 0 {
-            return Err(Diagnostics::sorted(
-                self.items,
-                self.omitted,
-                Some(self.source.clone()),
-            ));
+            return Err(Diagnostics::sorted(self.items, self.omitted, Some(self.source.clone())));
         }
         Ok(Diagnostics::sorted(self.items, self.omitted, None).items)
     }

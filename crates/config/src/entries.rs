@@ -9,24 +9,12 @@ use crate::yaml::{Entry, Map, Node, Yaml};
 
 /// Reads `modules`.
 pub(crate) fn modules(node: &Node, report: &mut Report<'_>) -> Vec<ModuleEntry> {
-    let Some(items) = list(
-        node,
-        "modules",
-        "`modules: []` is a layer without modules",
-        report,
-    ) else {
+    let Some(items) = list(node, "modules", "`modules: []` is a layer without modules", report) else {
         return Vec::new();
     };
-    let entries: Vec<_> = items
-        .iter()
-        .enumerate()
-        .filter_map(|(index, item)| module(index, item, report))
-        .collect();
+    let entries: Vec<_> = items.iter().enumerate().filter_map(|(index, item)| module(index, item, report)).collect();
     for (position, entry) in entries.iter().enumerate() {
-        let Some(first) = entries[..position]
-            .iter()
-            .find(|first| first.name.value == entry.name.value)
-        else {
+        let Some(first) = entries[..position].iter().find(|first| first.name.value == entry.name.value) else {
             continue;
         };
         let (line, _) = report.source().position(first.name.span.start);
@@ -37,11 +25,7 @@ pub(crate) fn modules(node: &Node, report: &mut Report<'_>) -> Vec<ModuleEntry> 
         };
         report.push(
             report
-                .at(
-                    entry.name.span,
-                    "duplicate-module",
-                    format!("a second module is named `{}`", entry.name.value),
-                )
+                .at(entry.name.span, "duplicate-module", format!("a second module is named `{}`", entry.name.value))
                 .with_field(entry.field("name"))
                 .with_label(format!("first on line {line}"))
                 .with_help(help),
@@ -59,11 +43,7 @@ pub(crate) fn environments(node: &Node, report: &mut Report<'_>) -> Vec<Environm
     if items.is_empty() {
         report.push(
             report
-                .at(
-                    node.span,
-                    "missing-key",
-                    "a service needs at least one environment",
-                )
+                .at(node.span, "missing-key", "a service needs at least one environment")
                 .with_field("environments")
                 .with_help(help),
         );
@@ -73,10 +53,7 @@ pub(crate) fn environments(node: &Node, report: &mut Report<'_>) -> Vec<Environm
         let Some(entry) = environment(index, item, report) else {
             continue;
         };
-        if entries
-            .iter()
-            .any(|first| first.name.value == entry.name.value)
-        {
+        if entries.iter().any(|first| first.name.value == entry.name.value) {
             let message = format!("a second environment is named `{}`", entry.name.value);
             let field = format!("environments[{index}].name");
             report.push(
@@ -119,15 +96,8 @@ pub(crate) fn input_variables(node: &Node, report: &mut Report<'_>) -> Vec<Input
             );
         }
         let default = map.get("default").filter(|node| !node.is_null()).cloned();
-        let description = map
-            .get("description")
-            .and_then(Node::as_str)
-            .map(str::to_owned);
-        variables.push(InputVariable {
-            name,
-            default,
-            description,
-        });
+        let description = map.get("description").and_then(Node::as_str).map(str::to_owned);
+        variables.push(InputVariable { name, default, description });
     }
     variables
 }
@@ -140,11 +110,7 @@ fn module(index: usize, node: &Node, report: &mut Report<'_>) -> Option<ModuleEn
         None => {
             report.push(
                 report
-                    .at(
-                        start_of(node.span),
-                        "missing-key",
-                        "a module needs a `type`",
-                    )
+                    .at(start_of(node.span), "missing-key", "a module needs a `type`")
                     .with_field(format!("{field}.type"))
                     .with_help("add for example `type: sqs`"),
             );
@@ -154,26 +120,13 @@ fn module(index: usize, node: &Node, report: &mut Report<'_>) -> Option<ModuleEn
     let explicit = map.get("name").filter(|node| !node.is_null());
     let allowed = |c: char| c.is_ascii_alphanumeric();
     let name = match explicit {
-        Some(value) => name_of(
-            value,
-            &format!("{field}.name"),
-            allowed,
-            "letters and digits",
-            report,
-        )
-        .unwrap_or_else(|| Spanned::new(value.as_str().unwrap_or_default().to_owned(), value.span)),
+        Some(value) => name_of(value, &format!("{field}.name"), allowed, "letters and digits", report)
+            .unwrap_or_else(|| Spanned::new(value.as_str().unwrap_or_default().to_owned(), value.span)),
         None => Spanned::new(default_module_name(&ty.value), ty.span),
     };
-    let depends_on = map
-        .get("depends_on")
-        .map_or_else(Vec::new, |value| depends_on(value, &field, report));
+    let depends_on = map.get("depends_on").map_or_else(Vec::new, |value| depends_on(value, &field, report));
     let own = ["type", "name", "depends_on"];
-    let inputs = map
-        .entries
-        .iter()
-        .filter(|entry| !own.contains(&entry.key.as_str()))
-        .cloned()
-        .collect();
+    let inputs = map.entries.iter().filter(|entry| !own.contains(&entry.key.as_str())).cloned().collect();
     Some(ModuleEntry {
         index,
         ty,
@@ -190,12 +143,7 @@ fn depends_on(node: &Node, module: &str, report: &mut Report<'_>) -> Vec<Spanned
         return Vec::new();
     }
     let field = format!("{module}.depends_on");
-    let Some(items) = list(
-        node,
-        &field,
-        "name the modules that come first: `depends_on: [db]`",
-        report,
-    ) else {
+    let Some(items) = list(node, &field, "name the modules that come first: `depends_on: [db]`", report) else {
         return Vec::new();
     };
     items
@@ -209,11 +157,7 @@ fn environment(index: usize, node: &Node, report: &mut Report<'_>) -> Option<Env
     const KNOWN: [&str; 4] = ["name", "path", "variables", "vars"];
     let field = format!("environments[{index}]");
     let map = mapping(node, &field, report)?;
-    for entry in map
-        .entries
-        .iter()
-        .filter(|entry| !KNOWN.contains(&entry.key.as_str()))
-    {
+    for entry in map.entries.iter().filter(|entry| !KNOWN.contains(&entry.key.as_str())) {
         let help = nearest(&entry.key, KNOWN).map_or_else(
             || "an environment entry knows `name`, `path`, `variables`, `vars`".to_owned(),
             |known| format!("did you mean `{known}`?"),
@@ -229,12 +173,7 @@ fn environment(index: usize, node: &Node, report: &mut Report<'_>) -> Option<Env
     let name = required_text(node.span, map, &field, "name", report);
     let path = required_text(node.span, map, &field, "path", report);
     let variables = merged_variables(map, &field, report);
-    Some(EnvironmentRef {
-        name: name?,
-        path: path?,
-        variables,
-        span: node.span,
-    })
+    Some(EnvironmentRef { name: name?, path: path?, variables, span: node.span })
 }
 
 /// `variables` and `vars` mean the same; a variable may stand in both with one value.
@@ -277,91 +216,49 @@ pub(crate) fn name_of(
 ) -> Option<Spanned<String>> {
     let text = spanned_text(node, field, report)?;
     if text.value.is_empty() {
-        report.push(
-            report
-                .at(text.span, "invalid-name", "the name is empty")
-                .with_field(field),
-        );
+        report.push(report.at(text.span, "invalid-name", "the name is empty").with_field(field));
         return None;
     }
     let Some(bad) = text.value.chars().find(|c| !allowed(*c)) else {
         return Some(text);
     };
-    let shown = if bad == ' ' {
-        "a space".to_owned()
-    } else {
-        format!("`{bad}`")
-    };
+    let shown = if bad == ' ' { "a space".to_owned() } else { format!("`{bad}`") };
     let suggestion: String = text.value.chars().filter(|c| allowed(*c)).collect();
     let help = placeholder_help(&text.value)
         .or_else(|| (!suggestion.is_empty()).then(|| format!("for example `{suggestion}`")));
-    let message = format!(
-        "`{}` is not a name: {shown} is not allowed, only {allowed_words} are",
-        text.value
-    );
-    report.push(
-        report
-            .at(text.span, "invalid-name", message)
-            .with_field(field)
-            .with_help_if(help),
-    );
+    let message = format!("`{}` is not a name: {shown} is not allowed, only {allowed_words} are", text.value);
+    report.push(report.at(text.span, "invalid-name", message).with_field(field).with_help_if(help));
     None
 }
 
 /// The text of a node that has to be a string.
-pub(crate) fn spanned_text(
-    node: &Node,
-    field: &str,
-    report: &mut Report<'_>,
-) -> Option<Spanned<String>> {
+pub(crate) fn spanned_text(node: &Node, field: &str, report: &mut Report<'_>) -> Option<Spanned<String>> {
     if let Some(text) = node.as_str() {
         return Some(Spanned::new(text.to_owned(), node.span));
     }
     let help = match (&node.value, node.unquoted_reference(report.source())) {
-        (_, Some(text)) => Some(format!(
-            "text with braces has to stand in quotes: \"{text}\""
-        )),
-        (Yaml::Int { raw, .. } | Yaml::Float { raw, .. }, _) => {
-            Some(format!("put it in quotes: \"{raw}\""))
-        }
+        (_, Some(text)) => Some(format!("text with braces has to stand in quotes: \"{text}\"")),
+        (Yaml::Int { raw, .. } | Yaml::Float { raw, .. }, _) => Some(format!("put it in quotes: \"{raw}\"")),
         (Yaml::Bool(value), _) => Some(format!("put it in quotes: \"{value}\"")),
         _ => None,
     };
     let message = format!("expected a string, found {}", node.describe());
-    report.push(
-        report
-            .at(node.span, "wrong-type", message)
-            .with_field(field)
-            .with_help_if(help),
-    );
+    report.push(report.at(node.span, "wrong-type", message).with_field(field).with_help_if(help));
     None
 }
 
-fn required_text(
-    owner: Span,
-    map: &Map,
-    field: &str,
-    key: &str,
-    report: &mut Report<'_>,
-) -> Option<Spanned<String>> {
+fn required_text(owner: Span, map: &Map, field: &str, key: &str, report: &mut Report<'_>) -> Option<Spanned<String>> {
     let path = format!("{field}.{key}");
     let Some(node) = map.get(key) else {
         let message = format!("`{key}` is missing");
         report.push(
-            report
-                .at(start_of(owner), "missing-key", message)
-                .with_field(path)
-                .with_help(format!("add `{key}: …`")),
+            report.at(start_of(owner), "missing-key", message).with_field(path).with_help(format!("add `{key}: …`")),
         );
         return None;
     };
     let text = spanned_text(node, &path, report)?;
     if text.value.is_empty() {
-        report.push(
-            report
-                .at(text.span, "invalid-value", format!("`{key}` is empty"))
-                .with_field(path),
-        );
+        report.push(report.at(text.span, "invalid-value", format!("`{key}` is empty")).with_field(path));
         return None;
     }
     Some(text)
@@ -371,31 +268,17 @@ fn mapping<'n>(node: &'n Node, field: &str, report: &mut Report<'_>) -> Option<&
     let map = node.as_map();
     if map.is_none() {
         let message = format!("expected a mapping, found {}", node.describe());
-        report.push(
-            report
-                .at(node.span, "wrong-type", message)
-                .with_field(field)
-                .with_help("write `key: value` pairs"),
-        );
+        report
+            .push(report.at(node.span, "wrong-type", message).with_field(field).with_help("write `key: value` pairs"));
     }
     map
 }
 
-fn list<'n>(
-    node: &'n Node,
-    field: &str,
-    help: &str,
-    report: &mut Report<'_>,
-) -> Option<&'n [Node]> {
+fn list<'n>(node: &'n Node, field: &str, help: &str, report: &mut Report<'_>) -> Option<&'n [Node]> {
     let items = node.as_list();
     if items.is_none() {
         let message = format!("expected a list, found {}", node.describe());
-        report.push(
-            report
-                .at(node.span, "wrong-type", message)
-                .with_field(field)
-                .with_help(help),
-        );
+        report.push(report.at(node.span, "wrong-type", message).with_field(field).with_help(help));
     }
     items
 }

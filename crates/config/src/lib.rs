@@ -22,10 +22,7 @@ mod yaml;
 
 pub use classify::{classify, classify_documents};
 pub use diagnostic::{Diagnostic, Diagnostics, Report, Severity};
-pub use file::{
-    EnvironmentRef, File, FileScope, InputVariable, LayerFile, ModuleEntry, Spanned,
-    default_module_name,
-};
+pub use file::{EnvironmentRef, File, FileScope, InputVariable, LayerFile, ModuleEntry, Spanned, default_module_name};
 pub use source::{Limits, Source, Span};
 pub use template::{Note, Reference, Segment, Template, TemplateError};
 pub use yaml::{Entry, Map, Node, Yaml, documents};
@@ -35,12 +32,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let lower = word.to_lowercase();
     known
         .into_iter()
-        .map(|candidate| {
-            (
-                strsim::jaro_winkler(&lower, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
+        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(similarity, _)| *similarity >= 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)

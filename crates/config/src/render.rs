@@ -29,12 +29,7 @@ impl Diagnostics {
     }
 
     fn summary(&self) -> String {
-        let errors = self
-            .items()
-            .iter()
-            .filter(|item| item.severity == Severity::Error)
-            .count()
-            + self.omitted();
+        let errors = self.items().iter().filter(|item| item.severity == Severity::Error).count() + self.omitted();
         let warnings = self.items().len() + self.omitted() - errors;
         let file = self.items().first().map_or("", |item| item.file.as_str());
         let mut text = format!("{file}: {}", counted(errors, "error"));
@@ -48,11 +43,7 @@ impl Diagnostics {
 impl Diagnostic {
     /// Renders one diagnostic; the source line is shown where the text is given.
     pub fn render(&self, source: Option<&Source>, color: bool, width: usize) -> String {
-        let theme = if color {
-            GraphicalTheme::unicode()
-        } else {
-            GraphicalTheme::unicode_nocolor()
-        };
+        let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme)
             .with_width(width.max(NARROWEST))
             .with_links(false)
@@ -76,23 +67,15 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn of(diagnostic: &'a Diagnostic, source: Option<&Source>) -> Self {
-        let excerpt = source
-            .filter(|source| source.name == diagnostic.file && is_showable(source, diagnostic))
-            .map(|source| {
+        let excerpt =
+            source.filter(|source| source.name == diagnostic.file && is_showable(source, diagnostic)).map(|source| {
                 let span = source.first_line_of(diagnostic.span);
                 // An empty place, for example the end of the file, is marked by one character.
-                let length =
-                    (span.end - span.start).max(usize::from(span.start < source.text.len()));
+                let length = (span.end - span.start).max(usize::from(span.start < source.text.len()));
                 let label = LabeledSpan::new(diagnostic.label.clone(), span.start, length);
-                (
-                    NamedSource::new(&source.name, source.text.to_string()),
-                    label,
-                )
+                (NamedSource::new(&source.name, source.text.to_string()), label)
             });
-        Self {
-            diagnostic,
-            excerpt,
-        }
+        Self { diagnostic, excerpt }
     }
 }
 
@@ -129,16 +112,11 @@ impl miette::Diagnostic for Shown<'_> {
     }
 
     fn help<'b>(&'b self) -> Option<Box<dyn std::fmt::Display + 'b>> {
-        self.diagnostic
-            .help
-            .as_ref()
-            .map(|help| Box::new(help) as Box<dyn std::fmt::Display>)
+        self.diagnostic.help.as_ref().map(|help| Box::new(help) as Box<dyn std::fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.excerpt
-            .as_ref()
-            .map(|(source, _)| source as &dyn SourceCode)
+        self.excerpt.as_ref().map(|(source, _)| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -149,16 +127,11 @@ impl miette::Diagnostic for Shown<'_> {
 
 fn is_showable(source: &Source, diagnostic: &Diagnostic) -> bool {
     let (line, _) = source.position(diagnostic.span.start);
-    !source.text.is_empty()
-        && (line.saturating_sub(1)..=line + 1).all(|line| source.line(line).len() <= LONGEST_LINE)
+    !source.text.is_empty() && (line.saturating_sub(1)..=line + 1).all(|line| source.line(line).len() <= LONGEST_LINE)
 }
 
 fn counted(number: usize, word: &str) -> String {
-    if number == 1 {
-        format!("1 {word}")
-    } else {
-        format!("{number} {word}s")
-    }
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }
 
 fn push_line(out: &mut String, line: &str) {

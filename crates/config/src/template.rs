@@ -6,16 +6,8 @@ use std::ops::Range;
 use crate::nearest;
 
 /// Names that stand alone in braces.
-const SINGLE: [&str; 8] = [
-    "env",
-    "layer_name",
-    "parent_name",
-    "region",
-    "state_storage",
-    "kubeconfig",
-    "k8s_access_token",
-    "aws",
-];
+const SINGLE: [&str; 8] =
+    ["env", "layer_name", "parent_name", "region", "state_storage", "kubeconfig", "k8s_access_token", "aws"];
 /// Names that are followed by a dot and a name.
 const ROOTS: [&str; 5] = ["parent", "vars", "variables", "aws", "module"];
 
@@ -102,21 +94,12 @@ impl Template {
     /// # Errors
     /// Every malformed or unknown reference of the text.
     pub fn parse(text: &str) -> Result<Self, Vec<TemplateError>> {
-        let mut parser = Parser {
-            text,
-            at: 0,
-            literal: String::new(),
-            segments: Vec::new(),
-            notes: Vec::new(),
-            errors: Vec::new(),
-        };
+        let mut parser =
+            Parser { text, at: 0, literal: String::new(), segments: Vec::new(), notes: Vec::new(), errors: Vec::new() };
         parser.run();
         parser.flush();
         if parser.errors.is_empty() {
-            Ok(Self {
-                segments: parser.segments,
-                notes: parser.notes,
-            })
+            Ok(Self { segments: parser.segments, notes: parser.notes })
         } else {
             Err(parser.errors)
         }
@@ -164,11 +147,7 @@ impl Parser<'_> {
             } else if next == '{' {
                 self.reference();
             } else if next == '}' {
-                self.error(
-                    self.at..self.at + 1,
-                    "this brace closes nothing",
-                    "write }} for a brace in the text",
-                );
+                self.error(self.at..self.at + 1, "this brace closes nothing", "write }} for a brace in the text");
                 self.at += 1;
             } else {
                 self.literal.push(next);
@@ -192,11 +171,7 @@ impl Parser<'_> {
         self.at = range.end;
         match module_reference(expression) {
             Some(reference) => self.push(reference, range),
-            None => self.error(
-                range,
-                &format!("`{expression}` is not a reference to an output of a module"),
-                help,
-            ),
+            None => self.error(range, &format!("`{expression}` is not a reference to an output of a module"), help),
         }
     }
 
@@ -204,9 +179,7 @@ impl Parser<'_> {
     fn reference(&mut self) {
         let start = self.at;
         let rest = &self.text[start + 1..];
-        let end = rest
-            .find(['{', '}'])
-            .filter(|end| rest[*end..].starts_with('}'));
+        let end = rest.find(['{', '}']).filter(|end| rest[*end..].starts_with('}'));
         let Some(length) = end else {
             let shown = start..start + 1;
             let help = if looks_like_json(rest) {
@@ -247,22 +220,16 @@ impl Parser<'_> {
 
     fn flush(&mut self) {
         if !self.literal.is_empty() {
-            self.segments
-                .push(Segment::Literal(std::mem::take(&mut self.literal)));
+            self.segments.push(Segment::Literal(std::mem::take(&mut self.literal)));
         }
     }
 
     fn error(&mut self, range: Range<usize>, message: &str, help: &str) {
-        self.errors.push(TemplateError {
-            range,
-            message: message.to_owned(),
-            help: help.to_owned(),
-        });
+        self.errors.push(TemplateError { range, message: message.to_owned(), help: help.to_owned() });
     }
 }
 
-const DOUBLE_BRACES: &str =
-    "braces mark references: for JSON or other text with braces write {{ and }}";
+const DOUBLE_BRACES: &str = "braces mark references: for JSON or other text with braces write {{ and }}";
 
 fn looks_like_json(inside: &str) -> bool {
     let inside = inside.trim_start();
@@ -271,23 +238,16 @@ fn looks_like_json(inside: &str) -> bool {
 
 fn parse_reference(inside: &str) -> Result<Reference, (String, String)> {
     if inside.trim() != inside
-        || inside
-            .chars()
-            .any(|c| c.is_whitespace() || matches!(c, '"' | '\'' | ','))
+        || inside.chars().any(|c| c.is_whitespace() || matches!(c, '"' | '\'' | ','))
         || inside.is_empty()
     {
         return match parse_reference_name(inside.trim()) {
-            Ok(_) => Err((
-                format!("`{{{inside}}}` has spaces inside of the braces"),
-                format!("write {{{}}}", inside.trim()),
-            )),
-            Err(_) => Err((
-                format!(
-                    "`{{{}}}` is not a reference",
-                    crate::yaml::shortened(inside)
-                ),
-                DOUBLE_BRACES.to_owned(),
-            )),
+            Ok(_) => {
+                Err((format!("`{{{inside}}}` has spaces inside of the braces"), format!("write {{{}}}", inside.trim())))
+            }
+            Err(_) => {
+                Err((format!("`{{{}}}` is not a reference", crate::yaml::shortened(inside)), DOUBLE_BRACES.to_owned()))
+            }
         };
     }
     if let Some((name, _)) = inside.split_once(['!', ':']) {
@@ -295,10 +255,7 @@ fn parse_reference(inside: &str) -> Result<Reference, (String, String)> {
             Ok(_) => format!("write {{{name}}}"),
             Err(_) => DOUBLE_BRACES.to_owned(),
         };
-        return Err((
-            format!("`{{{inside}}}`: format specifications are not supported"),
-            help,
-        ));
+        return Err((format!("`{{{inside}}}`: format specifications are not supported"), help));
     }
     parse_reference_name(inside)
 }
@@ -332,12 +289,8 @@ fn parse_dotted(name: &str) -> Result<Reference, (String, String)> {
     match root {
         "parent" if is_identifier(rest) => Ok(Reference::Parent(rest.to_owned())),
         "vars" | "variables" if is_identifier(rest) => Ok(Reference::Variable(rest.to_owned())),
-        "module" => module_reference(name).ok_or_else(|| {
-            (
-                unknown(),
-                "a reference to a module of this file is ${{module.NAME.OUTPUT}}".to_owned(),
-            )
-        }),
+        "module" => module_reference(name)
+            .ok_or_else(|| (unknown(), "a reference to a module of this file is ${{module.NAME.OUTPUT}}".to_owned())),
         "aws" => {
             let known = nearest(rest, ["region", "account_id"]).unwrap_or("account_id");
             Err((unknown(), format!("did you mean {{aws.{known}}}?")))
@@ -356,19 +309,11 @@ fn parse_dotted(name: &str) -> Result<Reference, (String, String)> {
 fn module_reference(expression: &str) -> Option<Reference> {
     let (name, output) = expression.strip_prefix("module.")?.split_once('.')?;
     let is_reference = !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
         && output.split('.').all(is_identifier);
-    is_reference.then(|| Reference::Module {
-        name: name.to_owned(),
-        output: output.to_owned(),
-    })
+    is_reference.then(|| Reference::Module { name: name.to_owned(), output: output.to_owned() })
 }
 
 fn is_identifier(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }

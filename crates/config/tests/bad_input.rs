@@ -4,15 +4,14 @@
 use landfall_config::{File, Limits, Source, classify};
 
 fn rendered(bytes: &[u8]) -> String {
-    match Source::from_bytes("env.yaml", bytes, &Limits::default())
-        .and_then(|source| classify(&source))
-    {
+    match Source::from_bytes("env.yaml", bytes, &Limits::default()).and_then(|source| classify(&source)) {
         Ok(file) => panic!("accepted: {file:?}"),
         Err(diagnostics) => diagnostics.render(false, 100),
     }
 }
 
-const ENVIRONMENT: &str = "name: staging\norg_name: acme\nproviders:\n  aws:\n    region: us-east-1\n    account_id: 000123456789\n";
+const ENVIRONMENT: &str =
+    "name: staging\norg_name: acme\nproviders:\n  aws:\n    region: us-east-1\n    account_id: 000123456789\n";
 
 macro_rules! bad {
     ($($name:ident: $bytes:expr;)*) => {$(
@@ -62,15 +61,9 @@ fn five_errors_are_reported_at_once() {
 
 #[test]
 fn yaml_without_the_keys_of_a_layer_is_a_support_file() {
-    for text in [
-        "replicas: 3\n",
-        "- a\n- b\n",
-        "just text",
-        "{\"Version\": \"2012-10-17\"}",
-        "a: !Ref b\n---\nb: 1\n",
-    ] {
-        let source =
-            Source::from_bytes("values.yaml", text.as_bytes(), &Limits::default()).unwrap();
+    for text in ["replicas: 3\n", "- a\n- b\n", "just text", "{\"Version\": \"2012-10-17\"}", "a: !Ref b\n---\nb: 1\n"]
+    {
+        let source = Source::from_bytes("values.yaml", text.as_bytes(), &Limits::default()).unwrap();
         assert_eq!(classify(&source).unwrap(), File::Support, "{text}");
     }
 }
@@ -81,9 +74,6 @@ fn every_place_lies_on_the_line_that_it_names() {
     let source = Source::from_bytes("env.yaml", text.as_bytes(), &Limits::default()).unwrap();
     let diagnostics = classify(&source).unwrap_err();
     let item = &diagnostics.items()[0];
-    assert_eq!(
-        (item.line, item.column, item.field.as_str()),
-        (8, 23, "modules[0].name")
-    );
+    assert_eq!((item.line, item.column, item.field.as_str()), (8, 23, "modules[0].name"));
     assert_eq!(source.slice(item.span), "é-ü");
 }

@@ -20,14 +20,7 @@ fn parsed(text: &str) -> String {
             .collect(),
         Err(errors) => errors
             .iter()
-            .map(|error| {
-                format!(
-                    "{}: {} ({})",
-                    &text[error.range.clone()],
-                    error.message,
-                    error.help
-                )
-            })
+            .map(|error| format!("{}: {} ({})", &text[error.range.clone()], error.message, error.help))
             .collect::<Vec<_>>()
             .join("\n"),
     }
@@ -56,11 +49,7 @@ fn every_form_is_understood() {
         "é{env}ü",
         "${{module.state.outputs.vpc_id}}",
     ];
-    insta::assert_snapshot!(
-        table
-            .map(|text| format!("{text}  →  {}", parsed(text)))
-            .join("\n")
-    );
+    insta::assert_snapshot!(table.map(|text| format!("{text}  →  {}", parsed(text))).join("\n"));
 }
 
 #[test]
@@ -93,9 +82,7 @@ fn every_mistake_is_explained() {
         "{module.db}",
     ];
     insta::assert_snapshot!(
-        table
-            .map(|text| format!("{text}\n    {}", parsed(text).replace('\n', "\n    ")))
-            .join("\n")
+        table.map(|text| format!("{text}\n    {}", parsed(text).replace('\n', "\n    "))).join("\n")
     );
 }
 
@@ -105,18 +92,12 @@ fn the_other_spelling_of_a_module_reference_is_noted() {
     assert_eq!(template.notes.len(), 1);
     assert_eq!(template.notes[0].help, "write ${{module.dns.domain}}");
     let same = Template::parse("x ${{module.dns.domain}}").unwrap();
-    assert_eq!(
-        template.references().next().unwrap().0,
-        same.references().next().unwrap().0
-    );
+    assert_eq!(template.references().next().unwrap().0, same.references().next().unwrap().0);
 }
 
 #[test]
 fn a_text_that_is_one_reference_is_known_as_such() {
-    assert_eq!(
-        Template::parse("{parent.ids}").unwrap().whole(),
-        Some(&Reference::Parent("ids".to_owned()))
-    );
+    assert_eq!(Template::parse("{parent.ids}").unwrap().whole(), Some(&Reference::Parent("ids".to_owned())));
     assert_eq!(Template::parse("{parent.ids} ").unwrap().whole(), None);
 }
 

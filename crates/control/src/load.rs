@@ -74,8 +74,7 @@ impl Control {
         let mut bytes = Vec::new();
         let mut body = answer.body;
         while let Some(chunk) = body.next().await {
-            let chunk =
-                chunk.map_err(|error| StateError::Corrupt { what: key.to_owned(), source: Box::new(error) })?;
+            let chunk = chunk.map_err(|error| StateError::Corrupt { what: key.to_owned(), source: Box::new(error) })?;
             bytes.extend_from_slice(&chunk);
             if bytes.len() > limit {
                 break;
@@ -140,14 +139,18 @@ impl Control {
                     format!("choose one of: {list}"),
                 ),
                 None => Refusal::new(
-                    format!("service {} can be deployed to several environments and none was chosen: {list}", file.name.value),
+                    format!(
+                        "service {} can be deployed to several environments and none was chosen: {list}",
+                        file.name.value
+                    ),
                     "upload it with the metadata `landfall-environment=NAME`, or use `landfall deploy --env NAME`",
                 ),
             });
         };
         let name = layer.unwrap_or_else(|| entry.name.value.clone());
         let record = self.store.layer(&name).await?;
-        let deployed = record.is_some_and(|record| matches!(record.status, LayerStatus::Deployed | LayerStatus::Failed));
+        let deployed =
+            record.is_some_and(|record| matches!(record.status, LayerStatus::Deployed | LayerStatus::Failed));
         if !deployed {
             return Err(Refusal::new(
                 format!("environment {name} of service {} is not deployed", file.name.value),
@@ -194,7 +197,8 @@ impl Control {
             context.modules.push(EnvironmentModule { name: module.module.clone(), kind: module.kind.clone() });
             let Some(outputs) = module.outputs.as_object() else { continue };
             for (output, value) in outputs {
-                let exported = kind(&module.kind).and_then(|kind| kind.output(output)).is_some_and(|output| output.exported);
+                let exported =
+                    kind(&module.kind).and_then(|kind| kind.output(output)).is_some_and(|output| output.exported);
                 if exported {
                     context.outputs.insert(output.clone(), value.clone());
                 }

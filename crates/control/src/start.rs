@@ -37,7 +37,9 @@ impl Control {
                 let message = format!("the execution could not be started: {}", error.message().unwrap_or("no answer"));
                 let end = Finished { status: Status::Failed, outcome: None, message: Some(message), diagnostics: None };
                 self.store.finish(&deployment.layer, deployment.number, end).await?;
-                return Err(StateError::Conflict { what: format!("deployment {} did not start: {error:?}", deployment.id()) });
+                return Err(StateError::Conflict {
+                    what: format!("deployment {} did not start: {error:?}", deployment.id()),
+                });
             }
         };
         match self.store.started(&deployment.layer, deployment.number, &arn).await {

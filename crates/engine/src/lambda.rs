@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use lambda_runtime::{LambdaEvent, service_fn};
 use landfall_aws::{Target, base_config};
 use landfall_state::{Settings, Store};
-use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::module::Module;
 use crate::step::{Engine, Limits, Request, Response};
@@ -29,8 +29,7 @@ pub async fn run<M: Module>() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
         // The function's own ARN names the account and the partition it runs in.
         let target = target(&event.context.invoked_function_arn, region);
-        let engine: &Engine =
-            engine.get_or_init(|| async { Engine::new(base, store.clone(), target) }).await;
+        let engine: &Engine = engine.get_or_init(|| async { Engine::new(base, store.clone(), target) }).await;
         let limits = Limits::until(deadline(event.context.deadline));
         step::<M>(engine, event.payload, limits).await
     }))

@@ -19,7 +19,5 @@ pub use lambda::run;
 pub use landfall_aws::{Aws, Error, Explain, Kind, Leftover, Result, Tags, tolerate};
 pub use landfall_plan::{Field, OnChange, Token, tokens};
 pub use module::{Module, Outputs};
-pub use resource::{
-    Changes, Intent, Progress, Recorded, Registered, Resource, Seen, Status, Wanted, registered,
-};
+pub use resource::{Changes, Intent, Progress, Recorded, Registered, Resource, Seen, Status, Wanted, registered};
 pub use step::{Engine, Limits, Op, Outcome, Request, Response};

@@ -26,9 +26,13 @@ pub(crate) fn leftovers(nodes: &[Node], journal: &Journal, kinds: &[Registered])
         .filter(|(name, _)| !nodes.iter().any(|node| node.name == **name))
         .map(|(name, entry)| {
             let kind = kinds.iter().find(|kind| kind.kind() == entry.kind).copied().ok_or_else(|| {
-                Error::new(Kind::Unsupported, "observe", format!("this version does not know the resource kind {}", entry.kind))
-                    .about(name)
-                    .hint("install the version of Landfall that made it, or a newer one")
+                Error::new(
+                    Kind::Unsupported,
+                    "observe",
+                    format!("this version does not know the resource kind {}", entry.kind),
+                )
+                .about(name)
+                .hint("install the version of Landfall that made it, or a newer one")
             })?;
             Ok(Leftover { name: name.clone(), kind, entry: entry.clone() })
         })
@@ -121,9 +125,8 @@ fn refuse_foreign(question: &Question<'_>, seen: &Seen) -> Result<()> {
     }
     let found = seen.properties.get("tags");
     let tag = |key: &str| found.and_then(|tags| tags.get(key)).and_then(Value::as_str);
-    let ours = [LAYER_TAG, MODULE_TAG, RESOURCE_TAG]
-        .iter()
-        .all(|key| tag(key) == question.tags.get(*key).map(String::as_str));
+    let ours =
+        [LAYER_TAG, MODULE_TAG, RESOURCE_TAG].iter().all(|key| tag(key) == question.tags.get(*key).map(String::as_str));
     if ours {
         return Ok(());
     }

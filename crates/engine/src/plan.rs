@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use landfall_aws::Error;
-use landfall_plan::{
-    Action, Comparison, ResourceChange, Risk, Token, compare, resolve,
-};
+use landfall_plan::{Action, Comparison, ResourceChange, Risk, Token, compare, resolve};
 use serde_json::{Map, Value};
 
 use crate::graph::Node;
@@ -106,10 +104,7 @@ pub(crate) fn deletion(left: &Leftover, seen: &Seen) -> ResourceChange {
 }
 
 fn display_name(kind: Registered, properties: &Value, seen: Option<&Seen>) -> Option<String> {
-    kind.0
-        .name(properties)
-        .filter(|name| !name.contains("${landfall:"))
-        .or_else(|| seen.map(|seen| seen.id.clone()))
+    kind.0.name(properties).filter(|name| !name.contains("${landfall:")).or_else(|| seen.map(|seen| seen.id.clone()))
 }
 
 /// Whether the approved plan allows a change that was computed again with everything known. `approved` is `None`

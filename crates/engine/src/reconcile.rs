@@ -83,14 +83,8 @@ async fn run<M: Module>(
     };
     let subject = engine.load::<M>(request).await?;
     let mut report = Report::default();
-    let step = Step {
-        engine,
-        subject: &subject,
-        recorder,
-        approved: approved.as_ref(),
-        limits,
-        number: request.number,
-    };
+    let step =
+        Step { engine, subject: &subject, recorder, approved: approved.as_ref(), limits, number: request.number };
     let mut seen = subject.seen.clone();
 
     let computed = subject.plan();
@@ -103,7 +97,9 @@ async fn run<M: Module>(
         step.remove_leftovers(&known, &mut report).await;
     }
     let outputs = resolve(&subject.outputs, &|token| lookup(&known, token));
-    if report.settled() && let Some(token) = outputs.unknown.first() {
+    if report.settled()
+        && let Some(token) = outputs.unknown.first()
+    {
         let error = Error::new(Kind::Corrupt, "outputs", format!("{token} was not made known"));
         report.failures.push(("outputs".to_owned(), error));
     }
@@ -113,12 +109,7 @@ async fn run<M: Module>(
 
 impl Step<'_> {
     /// Removes what is to be made again, dependents first, and takes it out of `seen`.
-    async fn remove_replaced(
-        &self,
-        computed: &ModulePlan,
-        seen: &mut BTreeMap<String, Seen>,
-        report: &mut Report,
-    ) {
+    async fn remove_replaced(&self, computed: &ModulePlan, seen: &mut BTreeMap<String, Seen>, report: &mut Report) {
         let replaced: Vec<&ResourceChange> =
             computed.resources.iter().filter(|change| change.action == Action::Replace).collect();
         for change in replaced.into_iter().rev() {
@@ -202,7 +193,13 @@ impl Step<'_> {
     /// | ready, as desired | applied, as desired | nothing, no write |
     /// | ready, as desired | anything else | adopted |
     /// | ready, differs | any | updated (a replacement was removed before) |
-    async fn try_bring(&self, node: &Node, desired: Value, before: Option<&Seen>, entry: Option<&Entry>) -> Result<End> {
+    async fn try_bring(
+        &self,
+        node: &Node,
+        desired: Value,
+        before: Option<&Seen>,
+        entry: Option<&Entry>,
+    ) -> Result<End> {
         let Some(seen) = before else {
             if let Some(entry) = entry
                 && entry.applied
@@ -237,11 +234,13 @@ impl Step<'_> {
         let begun = entry.is_some_and(|entry| entry.deployment == self.number);
         match planned.action {
             Action::Keep | Action::Create | Action::Delete => {
-                let recorded = entry.filter(|entry| entry.applied && entry.properties == desired && entry.needs == needs(node));
+                let recorded =
+                    entry.filter(|entry| entry.applied && entry.properties == desired && entry.needs == needs(node));
                 if recorded.is_none() {
                     self.recorder.applied(node, &desired, &seen.id, &seen.attributes).await?;
                 }
-                let action = if begun && entry.is_some_and(|entry| !entry.applied) { Action::Create } else { Action::Keep };
+                let action =
+                    if begun && entry.is_some_and(|entry| !entry.applied) { Action::Create } else { Action::Keep };
                 Ok(End::Done { action, attributes: seen.attributes.clone() })
             }
             Action::Update => {
@@ -431,4 +430,3 @@ fn with_id(entry: &Entry) -> serde_json::Map<String, Value> {
     }
     attributes
 }
-

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use landfall_aws::{Error, Kind, Result, Watch};
 use landfall_plan::{Action, ModuleChange, ModulePlan, Plan, RunDocument};
 use landfall_state::{
-    Applied, DocumentRef, EntryStatus, IntentAction, JournalEntry, Lease, ModuleRecord, NewIntent, RunCounts, RunStatus,
-    RunUpdate, StateError, Store, Writer,
+    Applied, DocumentRef, EntryStatus, IntentAction, JournalEntry, Lease, ModuleRecord, NewIntent, RunCounts,
+    RunStatus, RunUpdate, StateError, Store, Writer,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -254,10 +254,7 @@ impl Recorder {
             (None, _) => counts_text(&update.counts),
         };
         let kind = if outcome == Outcome::Failed { "module-failed" } else { "module-done" };
-        self.store
-            .happened(&self.lease.layer, self.number, kind, Some(&self.module), message)
-            .await
-            .map_err(state)?;
+        self.store.happened(&self.lease.layer, self.number, kind, Some(&self.module), message).await.map_err(state)?;
         self.wake_dependents().await?;
         Ok(Response::Stepped { outcome, retry_after: 0 })
     }
@@ -289,8 +286,9 @@ pub(crate) async fn load_run(store: &Store, run: &DocumentRef) -> Result<RunDocu
 
 async fn document<T: serde::de::DeserializeOwned>(store: &Store, at: &DocumentRef) -> Result<T> {
     let bytes = store.get_document(at).await.map_err(state)?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Error::new(Kind::Corrupt, "load", "the document cannot be read").about(&at.key).caused_by(error))
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Error::new(Kind::Corrupt, "load", "the document cannot be read").about(&at.key).caused_by(error)
+    })
 }
 
 pub(crate) async fn load_journal(store: &Store, layer: &str, module: &str) -> Result<Journal> {

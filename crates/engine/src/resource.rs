@@ -298,7 +298,9 @@ impl<R: Resource> Erased for Typed<R> {
 
 fn typed<R: Resource>(properties: Value) -> Result<R> {
     serde_json::from_value(properties).map_err(|error| {
-        Error::new(Kind::Corrupt, "build", "the properties do not have the resource's shape").about(R::KIND).caused_by(error)
+        Error::new(Kind::Corrupt, "build", "the properties do not have the resource's shape")
+            .about(R::KIND)
+            .caused_by(error)
     })
 }
 

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use landfall_aws::{Aws, Error, Kind, Mode, Result, Target};
-use landfall_plan::{
-    Action, ModuleChange, ModulePlan, Plan, ResourceChange, RunModule, Token, resolve,
-};
+use landfall_plan::{Action, ModuleChange, ModulePlan, Plan, ResourceChange, RunModule, Token, resolve};
 use landfall_state::{DocumentRef, Lease, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -189,12 +187,9 @@ impl Engine {
     /// Builds the module of a request and looks at everything it owns.
     pub(crate) async fn load<M: Module>(&self, request: &Request) -> Result<Subject> {
         let run = record::load_run(&self.store, &request.run).await?;
-        let module = run
-            .modules
-            .iter()
-            .find(|module| module.name == request.module)
-            .cloned()
-            .ok_or_else(|| Error::new(Kind::Corrupt, "load", "the run does not have this module").about(&request.module))?;
+        let module = run.modules.iter().find(|module| module.name == request.module).cloned().ok_or_else(|| {
+            Error::new(Kind::Corrupt, "load", "the run does not have this module").about(&request.module)
+        })?;
         let (journal, deployed) = futures::future::try_join(
             record::load_journal(&self.store, &request.layer, &request.module),
             record::load_modules(&self.store, &request.layer),
@@ -234,7 +229,9 @@ impl Engine {
 /// Builds a module: its resources in order and its outputs. Pure.
 pub(crate) fn build<M: Module>(inputs: Value, cx: &Context) -> Result<(Vec<Node>, Value)> {
     let inputs: M::Inputs = serde_json::from_value(inputs).map_err(|error| {
-        Error::new(Kind::Invalid, "build", "the inputs do not have the module's shape").about(&cx.module).caused_by(error)
+        Error::new(Kind::Invalid, "build", "the inputs do not have the module's shape")
+            .about(&cx.module)
+            .caused_by(error)
     })?;
     let mut graph = Graph::new(cx);
     let outputs = M::build(inputs, cx, &mut graph)?;
@@ -249,11 +246,13 @@ impl Subject {
         resources.extend(self.deletions());
         let outputs = resolve(&self.outputs, &|token| lookup(&known, token));
         let differs = self.recorded_outputs.as_ref().is_none_or(|recorded| {
-            !outputs.unknown.is_empty() || landfall_plan::canonical(recorded) != landfall_plan::canonical(&outputs.value)
+            !outputs.unknown.is_empty()
+                || landfall_plan::canonical(recorded) != landfall_plan::canonical(&outputs.value)
         });
-        let waits = self.nodes.iter().any(|node| {
-            landfall_plan::tokens(&node.desired).iter().any(|token| matches!(token, Token::Output { .. }))
-        });
+        let waits = self
+            .nodes
+            .iter()
+            .any(|node| landfall_plan::tokens(&node.desired).iter().any(|token| matches!(token, Token::Output { .. })));
         let changes = resources.iter().any(|change| change.action != Action::Keep);
         let change = match self.module.change {
             ModuleChange::Destroy => ModuleChange::Destroy,

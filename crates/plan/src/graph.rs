@@ -58,9 +58,9 @@ fn circle(nodes: &[(&str, Vec<&str>)], done: &BTreeSet<&str>) -> Cycle {
             return Cycle(found);
         }
         path.push(name);
-        at = needs.get(name).and_then(|list| {
-            list.iter().copied().find(|need| needs.contains_key(need) && !done.contains(need))
-        });
+        at = needs
+            .get(name)
+            .and_then(|list| list.iter().copied().find(|need| needs.contains_key(need) && !done.contains(need)));
     }
     Cycle(path.into_iter().map(str::to_owned).collect())
 }

@@ -10,12 +10,12 @@ mod render;
 mod run;
 mod token;
 
-pub use change::{Action, AttributeChange, Before, After, Field, OnChange, ResourceChange, Risk};
-pub use diff::{canonical, compare, Comparison};
+pub use change::{Action, After, AttributeChange, Before, Field, OnChange, ResourceChange, Risk};
+pub use diff::{Comparison, canonical, compare};
 pub use graph::{Cycle, order, ready_sets};
+pub use landfall_catalog::Scope as LayerScope;
 pub use module::{ModuleChange, ModulePlan};
 pub use plan::{Counts, Plan, PlanRequest};
 pub use render::{Paint, Style, Tone, render, summary};
-pub use landfall_catalog::Scope as LayerScope;
 pub use run::{RunDocument, RunModule, SupportFile};
-pub use token::{Resolution, resolve, tokens, Token};
+pub use token::{Resolution, Token, resolve, tokens};

@@ -3,8 +3,8 @@
 use aws_sdk_kms::types::{KeyState, Tag};
 use landfall_aws::{Policy, Statement};
 use landfall_engine::{
-    Aws, Changes, Context, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Status, Tags, Wanted,
-    async_trait, tolerate,
+    Aws, Changes, Context, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Status,
+    Tags, Wanted, async_trait, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -146,12 +146,7 @@ impl Resource for Key {
                 .explain("UpdateKeyDescription", id)?;
         }
         if changes.touches("policy") {
-            kms.put_key_policy()
-                .key_id(id)
-                .policy(self.policy.to_string())
-                .send()
-                .await
-                .explain("PutKeyPolicy", id)?;
+            kms.put_key_policy().key_id(id).policy(self.policy.to_string()).send().await.explain("PutKeyPolicy", id)?;
         }
         if changes.touches("rotation") {
             if self.rotation {
@@ -174,7 +169,12 @@ impl Resource for Key {
             kms.tag_resource().key_id(id).set_tags(Some(self.sdk_tags()?)).send().await.explain("TagResource", id)?;
             let removed = changes.removed_tags(&self.tags);
             if !removed.is_empty() {
-                kms.untag_resource().key_id(id).set_tag_keys(Some(removed)).send().await.explain("UntagResource", id)?;
+                kms.untag_resource()
+                    .key_id(id)
+                    .set_tag_keys(Some(removed))
+                    .send()
+                    .await
+                    .explain("UntagResource", id)?;
             }
         }
         Ok(Progress::done(id))
@@ -211,9 +211,9 @@ async fn find_by_tags(kms: &aws_sdk_kms::Client, tags: &Tags) -> Result<Option<S
         let found = kms.list_resource_tags().key_id(id).send().await.explain("ListResourceTags", id);
         // Keys of AWS and keys of others may refuse to show their tags: they are not ours.
         let Some(found) = tolerate(found, &["AccessDeniedException", "NotFoundException"])? else { continue };
-        let ours = tags.iter().all(|(name, value)| {
-            found.tags().iter().any(|tag| tag.tag_key() == name && tag.tag_value() == value)
-        });
+        let ours = tags
+            .iter()
+            .all(|(name, value)| found.tags().iter().any(|tag| tag.tag_key() == name && tag.tag_value() == value));
         if ours && is_alive(kms, id).await? {
             return Ok(Some(id.to_owned()));
         }
@@ -239,7 +239,8 @@ async fn observe_one(kms: &aws_sdk_kms::Client, id: &str, alias: Option<&str>) -
     }
     let id = metadata.key_id().to_owned();
     let policy = async { kms.get_key_policy().key_id(&id).send().await.explain("GetKeyPolicy", &id) };
-    let rotation = async { kms.get_key_rotation_status().key_id(&id).send().await.explain("GetKeyRotationStatus", &id) };
+    let rotation =
+        async { kms.get_key_rotation_status().key_id(&id).send().await.explain("GetKeyRotationStatus", &id) };
     let tags = async { kms.list_resource_tags().key_id(&id).send().await.explain("ListResourceTags", &id) };
     let aliases = async {
         if alias.is_none() {

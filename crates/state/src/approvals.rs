@@ -64,15 +64,17 @@ impl Store {
             reason: None,
             decided_at: None,
         };
-        let ask = Write::update(keys::layer(layer), keys::deployment(number), "SET approval = :approval, phase = :phase")
-            .when("#status = :running")
-            .name("#status", "status")
-            .value(":running", text("running"))
-            .value(":approval", attribute(&approval)?)
-            .value(":phase", attribute(&Phase::AwaitingApproval)?);
+        let ask =
+            Write::update(keys::layer(layer), keys::deployment(number), "SET approval = :approval, phase = :phase")
+                .when("#status = :running")
+                .name("#status", "status")
+                .value(":running", text("running"))
+                .value(":approval", attribute(&approval)?)
+                .value(":phase", attribute(&Phase::AwaitingApproval)?);
         let token =
             Write::put(keys::layer(layer), keys::approval(number), &Pending { task_token: task_token.to_owned() })?;
-        self.expect(vec![ask, token], || StateError::conflict(format!("deployment {layer}/{number} does not run"))).await
+        self.expect(vec![ask, token], || StateError::conflict(format!("deployment {layer}/{number} does not run")))
+            .await
     }
 
     /// Records a decision and answers the task token to send it with. Deciding the same again answers the token again,

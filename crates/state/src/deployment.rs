@@ -340,12 +340,13 @@ impl Store {
         phase: Phase,
         message: Option<&str>,
     ) -> Result<(), StateError> {
-        let write = Write::update(keys::layer(layer), keys::deployment(number_), "SET phase = :phase, message = :message")
-            .when("#status = :running")
-            .name("#status", "status")
-            .value(":running", text("running"))
-            .value(":phase", attribute(&phase)?)
-            .value(":message", attribute(&message)?);
+        let write =
+            Write::update(keys::layer(layer), keys::deployment(number_), "SET phase = :phase, message = :message")
+                .when("#status = :running")
+                .name("#status", "status")
+                .value(":running", text("running"))
+                .value(":phase", attribute(&phase)?)
+                .value(":message", attribute(&message)?);
         self.expect(vec![write], || StateError::conflict(format!("deployment {layer}/{number_} does not run"))).await
     }
 
@@ -372,10 +373,11 @@ impl Store {
         let free = Write::update(keys::layer(layer), keys::QUEUE, "REMOVE running")
             .when("running = :number")
             .value(":number", number(number_));
-        let layer_record = Write::update(keys::layer(layer), keys::LAYER, "SET last_deployment = :number, updated_at = :now")
-            .when("attribute_exists(pk)")
-            .value(":number", number(number_))
-            .value(":now", attribute(&now)?);
+        let layer_record =
+            Write::update(keys::layer(layer), keys::LAYER, "SET last_deployment = :number, updated_at = :now")
+                .when("attribute_exists(pk)")
+                .value(":number", number(number_))
+                .value(":now", attribute(&now)?);
         Ok(self.transact(vec![update, free, layer_record]).await?.is_none())
     }
 

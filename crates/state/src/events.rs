@@ -43,12 +43,8 @@ impl Store {
         module: Option<&str>,
         message: impl Into<String>,
     ) -> Result<(), StateError> {
-        let event = Event {
-            at: self.now(),
-            kind: kind.to_owned(),
-            module: module.map(str::to_owned),
-            message: message.into(),
-        };
+        let event =
+            Event { at: self.now(), kind: kind.to_owned(), module: module.map(str::to_owned), message: message.into() };
         self.event(layer, number, &event).await
     }
 

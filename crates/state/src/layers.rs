@@ -112,10 +112,7 @@ pub struct ModuleRecord {
 impl ModuleRecord {
     /// The pinned defaults as values.
     pub fn pinned(&self) -> BTreeMap<String, Value> {
-        self.defaults
-            .iter()
-            .filter_map(|(name, text)| Some((name.clone(), serde_json::from_str(text).ok()?)))
-            .collect()
+        self.defaults.iter().filter_map(|(name, text)| Some((name.clone(), serde_json::from_str(text).ok()?))).collect()
     }
 }
 

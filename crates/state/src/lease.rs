@@ -250,11 +250,10 @@ impl Store {
 
     /// Gives a lease back. Giving back a lease that is lost does nothing: it is somebody else's by then.
     pub async fn release(&self, lease: &Lease) -> Result<(), StateError> {
-        let release =
-            Write::update(keys::layer(&lease.layer), keys::LEASE, "REMOVE holder, since, expires_ms, doing")
-                .when("#token = :token")
-                .name("#token", "token")
-                .value(":token", number(lease.token));
+        let release = Write::update(keys::layer(&lease.layer), keys::LEASE, "REMOVE holder, since, expires_ms, doing")
+            .when("#token = :token")
+            .name("#token", "token")
+            .value(":token", number(lease.token));
         self.transact(vec![release]).await?;
         if let Some(environment) = &lease.environment {
             let shared = Write::delete(keys::layer(environment), keys::shared(&lease.layer))
@@ -290,15 +289,12 @@ impl Store {
         if record.holder.is_none() {
             return Err(StateError::not_found(format!("a lease of layer {layer}")));
         }
-        let take = Write::update(
-            keys::layer(layer),
-            keys::LEASE,
-            "REMOVE holder, since, expires_ms, doing ADD #token :one",
-        )
-        .when("#token = :token")
-        .name("#token", "token")
-        .value(":token", number(record.token))
-        .value(":one", number(1));
+        let take =
+            Write::update(keys::layer(layer), keys::LEASE, "REMOVE holder, since, expires_ms, doing ADD #token :one")
+                .when("#token = :token")
+                .name("#token", "token")
+                .value(":token", number(record.token))
+                .value(":one", number(1));
         self.expect(vec![take], || StateError::conflict(format!("the lease of layer {layer} changed hands"))).await?;
         Ok(info(layer, &record))
     }

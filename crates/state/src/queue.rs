@@ -91,13 +91,11 @@ impl Store {
                 Write::put(&pk, keys::deployment(next), &deployment)?.if_absent(),
             ];
             if rejected.is_none() {
-                let expected = queue.waiting.map_or_else(
-                    || "attribute_not_exists(waiting)".to_owned(),
-                    |_| "waiting = :old".to_owned(),
-                );
-                let mut wait = Write::update(&pk, keys::QUEUE, "SET waiting = :next")
-                    .when(expected)
-                    .value(":next", number(next));
+                let expected = queue
+                    .waiting
+                    .map_or_else(|| "attribute_not_exists(waiting)".to_owned(), |_| "waiting = :old".to_owned());
+                let mut wait =
+                    Write::update(&pk, keys::QUEUE, "SET waiting = :next").when(expected).value(":next", number(next));
                 if let Some(old) = queue.waiting {
                     wait = wait.value(":old", number(old));
                     writes.push(supersede(&pk, old, next, now)?);
@@ -105,7 +103,11 @@ impl Store {
                 writes.push(wait);
             }
             if self.transact(writes).await?.is_none() {
-                return Ok(Enqueued { deployment, duplicate: false, superseded: queue.waiting.filter(|_| rejected.is_none()) });
+                return Ok(Enqueued {
+                    deployment,
+                    duplicate: false,
+                    superseded: queue.waiting.filter(|_| rejected.is_none()),
+                });
             }
             // Another change of the layer came first: look again. A little patience keeps a burst from colliding.
             tokio::time::sleep(std::time::Duration::from_millis(5 + (attempt * 7) % 50)).await;
@@ -129,13 +131,17 @@ impl Store {
                 Write::update(&pk, keys::QUEUE, "SET running = :number REMOVE waiting")
                     .when("attribute_not_exists(running) AND waiting = :number")
                     .value(":number", number(waiting)),
-                Write::update(&pk, keys::deployment(waiting), "SET #status = :running, phase = :phase, started_at = :now")
-                    .when("#status = :queued")
-                    .name("#status", "status")
-                    .value(":queued", text("queued"))
-                    .value(":running", text("running"))
-                    .value(":phase", attribute(&crate::Phase::Admitting)?)
-                    .value(":now", attribute(&now)?),
+                Write::update(
+                    &pk,
+                    keys::deployment(waiting),
+                    "SET #status = :running, phase = :phase, started_at = :now",
+                )
+                .when("#status = :queued")
+                .name("#status", "status")
+                .value(":queued", text("queued"))
+                .value(":running", text("running"))
+                .value(":phase", attribute(&crate::Phase::Admitting)?)
+                .value(":now", attribute(&now)?),
             ];
             if self.transact(writes).await?.is_none() {
                 return Ok(Some(self.deployment(layer, waiting).await?));

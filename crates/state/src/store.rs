@@ -203,18 +203,15 @@ pub(crate) struct Write {
 
 impl Write {
     fn new(kind: Kind, pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self {
-            kind,
-            pk: pk.into(),
-            sk: sk.into(),
-            condition: None,
-            names: HashMap::new(),
-            values: HashMap::new(),
-        }
+        Self { kind, pk: pk.into(), sk: sk.into(), condition: None, names: HashMap::new(), values: HashMap::new() }
     }
 
     /// Puts a whole record.
-    pub(crate) fn put(pk: impl Into<String>, sk: impl Into<String>, record: &impl Serialize) -> Result<Self, StateError> {
+    pub(crate) fn put(
+        pk: impl Into<String>,
+        sk: impl Into<String>,
+        record: &impl Serialize,
+    ) -> Result<Self, StateError> {
         let (pk, sk) = (pk.into(), sk.into());
         let item: Item = serde_dynamo::to_item(record)
             .map_err(|error| StateError::Corrupt { what: format!("{pk} {sk}"), source: Box::new(error) })?;

@@ -93,8 +93,7 @@ impl<'a> Writer<'a> {
         });
         let attempt = if again { known.as_ref().map_or(1, |entry| entry.attempt + 1) } else { 1 };
         let now = self.store.now();
-        let status =
-            if intent.action == IntentAction::Delete { EntryStatus::Deleting } else { EntryStatus::Intent };
+        let status = if intent.action == IntentAction::Delete { EntryStatus::Deleting } else { EntryStatus::Intent };
         let entry = JournalEntry {
             module: intent.module.to_owned(),
             resource: intent.resource.to_owned(),
@@ -194,9 +193,13 @@ impl<'a> Writer<'a> {
     }
 
     fn service_lives(&self, environment: &str, now: Timestamp) -> Result<Write, StateError> {
-        Ok(Write::update(keys::layer(environment), keys::service(&self.lease.layer), "SET service = :service, updated_at = :now")
-            .value(":service", text(self.lease.layer.clone()))
-            .value(":now", attribute(&now)?))
+        Ok(Write::update(
+            keys::layer(environment),
+            keys::service(&self.lease.layer),
+            "SET service = :service, updated_at = :now",
+        )
+        .value(":service", text(self.lease.layer.clone()))
+        .value(":now", attribute(&now)?))
     }
 
     /// Records that a layer is gone. Its record and history stay, so that numbers are never reused.

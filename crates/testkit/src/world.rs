@@ -50,9 +50,8 @@ impl World {
         let config = account.sdk_config().await;
         make_table(&aws_sdk_dynamodb::Client::new(&config)).await;
         let settings = Settings { table: "landfall".to_owned(), bucket: format!("config-{}", account.id) };
-        let s3 = aws_sdk_s3::Client::from_conf(
-            aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build(),
-        );
+        let s3 =
+            aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build());
         s3.create_bucket().bucket(&settings.bucket).send().await.expect("the bucket is made");
         let store = Store::new(&config, settings);
         let engine = Engine::new(&config, store.clone(), account.target());
@@ -212,7 +211,8 @@ impl World {
 
     fn waits_for_deletion(&self, arn: &str) -> bool {
         arn.contains(":kms:")
-            && self.account.cli(&["kms", "describe-key", "--key-id", arn])["KeyMetadata"]["KeyState"] == "PendingDeletion"
+            && self.account.cli(&["kms", "describe-key", "--key-id", arn])["KeyMetadata"]["KeyState"]
+                == "PendingDeletion"
     }
 
     /// Lets somebody else take the lease away.
@@ -260,21 +260,21 @@ fn limits() -> Limits {
 }
 
 async fn acquire(store: &Store, holder: &str) -> Lease {
-    let request = AcquireRequest {
-        layer: LAYER,
-        environment: None,
-        holder,
-        doing: "testing",
-        ttl: Duration::from_secs(3600),
-    };
+    let request =
+        AcquireRequest { layer: LAYER, environment: None, holder, doing: "testing", ttl: Duration::from_secs(3600) };
     store.acquire(request).await.expect("the lease is free")
 }
 
 async fn make_table(ddb: &aws_sdk_dynamodb::Client) {
     let attribute = |name: &str| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build().expect("named")
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+            .expect("named")
     };
-    let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("named");
+    let key =
+        |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("named");
     let index = GlobalSecondaryIndex::builder()
         .index_name("gsi1")
         .key_schema(key("gsi1pk", KeyType::Hash))

@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-
 use crate::check::Check;
 use crate::kind::{Default, Input, Kind, Letters, NameRule, Output, Place};
 use crate::ty::{Pattern, Type};
@@ -34,7 +33,12 @@ pub(crate) const KIND: Kind = Kind {
             Default::Texts(&["10.0.0.0/21", "10.0.8.0/21", "10.0.16.0/21"]),
             "Ranges of the public subnets, one per zone",
         ),
-        Input::optional("vpc_log_retention", Type::Int { min: 1, max: 3653 }, Default::Int(90), "Days the flow log is kept"),
+        Input::optional(
+            "vpc_log_retention",
+            Type::Int { min: 1, max: 3653 },
+            Default::Int(90),
+            "Days the flow log is kept",
+        ),
         Input::optional("vpc_id", Type::Pattern(&VPC), Default::Null, "An existing VPC to use"),
         Input::optional(
             "public_subnet_ids",
@@ -88,7 +92,11 @@ fn check(check: &mut Check<'_, '_>) {
             let path = format!("{input}[{index}]");
             if block.0 < total.0 || block.1 > total.1 {
                 let whole = check.value("total_ipv4_cidr_block").as_str().unwrap_or_default().to_owned();
-                check.error(&path, format!("{text} lies outside of {whole}"), "choose a range inside total_ipv4_cidr_block, or enlarge that");
+                check.error(
+                    &path,
+                    format!("{text} lies outside of {whole}"),
+                    "choose a range inside total_ipv4_cidr_block, or enlarge that",
+                );
             }
             if let Some((other, _)) = blocks.iter().find(|(_, other)| block.0 <= other.1 && other.0 <= block.1) {
                 check.error(&path, format!("{text} overlaps {other}"), "subnets may not overlap: choose another range");

@@ -19,15 +19,35 @@ pub(crate) const KIND: Kind = Kind {
     type_names: &["aws-iam-role", "iam-role"],
     summary: "One IAM role with the permissions of its links",
     inputs: &[
-        Input::optional("allowed_k8s_services", Type::list(&Type::Object(SERVICE)), Default::Texts(&[]), "Kubernetes service accounts that may take it"),
+        Input::optional(
+            "allowed_k8s_services",
+            Type::list(&Type::Object(SERVICE)),
+            Default::Texts(&[]),
+            "Kubernetes service accounts that may take it",
+        ),
         Input::optional("allowed_iams", Type::TEXTS, Default::Texts(&[]), "ARNs of principals that may take it"),
-        Input::optional("allowed_services", Type::list(&Type::Pattern(&PRINCIPAL)), Default::Texts(&[]), "AWS services that may take it"),
+        Input::optional(
+            "allowed_services",
+            Type::list(&Type::Pattern(&PRINCIPAL)),
+            Default::Texts(&[]),
+            "AWS services that may take it",
+        ),
         Input::optional("extra_iam_policies", Type::TEXTS, Default::Texts(&[]), "ARNs of policies to attach"),
         Input::optional("links", Type::Links, Default::Texts(&[]), "Modules it may use"),
     ],
     wires: &[
-        Wire { name: "openid_provider_url", kind: "k8s-cluster", output: "k8s_openid_provider_url", when: When::Anywhere },
-        Wire { name: "openid_provider_arn", kind: "k8s-cluster", output: "k8s_openid_provider_arn", when: When::Anywhere },
+        Wire {
+            name: "openid_provider_url",
+            kind: "k8s-cluster",
+            output: "k8s_openid_provider_url",
+            when: When::Anywhere,
+        },
+        Wire {
+            name: "openid_provider_arn",
+            kind: "k8s-cluster",
+            output: "k8s_openid_provider_arn",
+            when: When::Anywhere,
+        },
     ],
     outputs: &[Output::exported("role_arn", "ARN of the role")],
     grants: Grants::Nothing,
@@ -45,7 +65,11 @@ pub(crate) const KIND: Kind = Kind {
             check.error("", "nobody may take this role", "add allowed_k8s_services, allowed_iams or allowed_services");
         }
         if !check.items("allowed_k8s_services").is_empty() && !check.is_reachable("k8s-cluster") {
-            check.error("allowed_k8s_services", "there is no Kubernetes cluster", "add a k8s-cluster module to the environment");
+            check.error(
+                "allowed_k8s_services",
+                "there is no Kubernetes cluster",
+                "add a k8s-cluster module to the environment",
+            );
         }
     }),
     ..Kind::BLANK

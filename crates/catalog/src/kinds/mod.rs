@@ -10,13 +10,7 @@ use crate::kind::Kind;
 
 /// Every kind.
 pub fn all() -> &'static [&'static Kind] {
-    &[
-        &base::KIND,
-        &s3::KIND,
-        &sqs::KIND,
-        &sns::KIND,
-        &iam_role::KIND,
-    ]
+    &[&base::KIND, &s3::KIND, &sqs::KIND, &sns::KIND, &iam_role::KIND]
 }
 
 /// The kind of that name.

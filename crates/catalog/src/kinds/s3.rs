@@ -43,7 +43,10 @@ pub(crate) const KIND: Kind = Kind {
             limit: 63,
             letters: Letters::Bucket,
             name: |parts| {
-                parts.text("bucket_name").filter(|_| parts.is("same_region_replication")).map(|name| format!("{name}-replica"))
+                parts
+                    .text("bucket_name")
+                    .filter(|_| parts.is("same_region_replication"))
+                    .map(|name| format!("{name}-replica"))
             },
             input: Some("bucket_name"),
         },

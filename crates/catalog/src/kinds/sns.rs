@@ -9,13 +9,20 @@ pub(crate) const KIND: Kind = Kind {
     summary: "One topic, encrypted with a key of its own, and the queues that subscribe to it",
     inputs: &[
         Input::optional("fifo", Type::Bool, Default::Bool(false), "First in, first out"),
-        Input::optional("content_based_deduplication", Type::Bool, Default::Bool(false), "Deduplicates by the hash of the body; fifo only"),
-        Input::optional("sqs_subscribers", Type::TEXTS, Default::Texts(&[]), "ARNs of queues that receive every message"),
+        Input::optional(
+            "content_based_deduplication",
+            Type::Bool,
+            Default::Bool(false),
+            "Deduplicates by the hash of the body; fifo only",
+        ),
+        Input::optional(
+            "sqs_subscribers",
+            Type::TEXTS,
+            Default::Texts(&[]),
+            "ARNs of queues that receive every message",
+        ),
     ],
-    outputs: &[
-        Output::exported("topic_arn", "ARN of the topic"),
-        Output::local("kms_arn", "ARN of its key"),
-    ],
+    outputs: &[Output::exported("topic_arn", "ARN of the topic"), Output::local("kms_arn", "ARN of its key")],
     grants: Grants::Permissions { words: &["publish"], default: &["publish"] },
     names: &[NameRule {
         what: "SNS topic",
@@ -29,7 +36,11 @@ pub(crate) const KIND: Kind = Kind {
     }],
     check: Some(|check| {
         if check.value("content_based_deduplication") == true && check.value("fifo") != true {
-            check.error("content_based_deduplication", "only a fifo topic deduplicates", "set `fifo: true`, or remove it");
+            check.error(
+                "content_based_deduplication",
+                "only a fifo topic deduplicates",
+                "set `fifo: true`, or remove it",
+            );
         }
     }),
     ..Kind::BLANK

@@ -9,10 +9,30 @@ pub(crate) const KIND: Kind = Kind {
     summary: "One queue, encrypted with a key of its own",
     inputs: &[
         Input::optional("fifo", Type::Bool, Default::Bool(false), "First in, first out, exactly once"),
-        Input::optional("content_based_deduplication", Type::Bool, Default::Bool(false), "Deduplicates by the hash of the body; fifo only"),
-        Input::optional("delay_seconds", Type::Int { min: 0, max: 900 }, Default::Int(0), "Seconds before a message becomes visible"),
-        Input::optional("message_retention_seconds", Type::Int { min: 60, max: 1_209_600 }, Default::Int(345_600), "Seconds a message is kept"),
-        Input::optional("receive_wait_time_seconds", Type::Int { min: 0, max: 20 }, Default::Int(0), "Seconds a receive waits for a message"),
+        Input::optional(
+            "content_based_deduplication",
+            Type::Bool,
+            Default::Bool(false),
+            "Deduplicates by the hash of the body; fifo only",
+        ),
+        Input::optional(
+            "delay_seconds",
+            Type::Int { min: 0, max: 900 },
+            Default::Int(0),
+            "Seconds before a message becomes visible",
+        ),
+        Input::optional(
+            "message_retention_seconds",
+            Type::Int { min: 60, max: 1_209_600 },
+            Default::Int(345_600),
+            "Seconds a message is kept",
+        ),
+        Input::optional(
+            "receive_wait_time_seconds",
+            Type::Int { min: 0, max: 20 },
+            Default::Int(0),
+            "Seconds a receive waits for a message",
+        ),
     ],
     outputs: &[
         Output::exported("queue_arn", "ARN of the queue"),
@@ -33,7 +53,11 @@ pub(crate) const KIND: Kind = Kind {
     }],
     check: Some(|check| {
         if check.value("content_based_deduplication") == true && check.value("fifo") != true {
-            check.error("content_based_deduplication", "only a fifo queue deduplicates", "set `fifo: true`, or remove it");
+            check.error(
+                "content_based_deduplication",
+                "only a fifo queue deduplicates",
+                "set `fifo: true`, or remove it",
+            );
         }
     }),
     ..Kind::BLANK

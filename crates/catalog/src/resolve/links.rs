@@ -10,12 +10,7 @@ use crate::kind::{Grants, Holds, Kind};
 use crate::layer::Link;
 
 /// The links of a module; what is wrong is reported.
-pub(super) fn links(
-    around: &Surroundings<'_>,
-    entry: &ModuleEntry,
-    kind: &Kind,
-    report: &mut Report<'_>,
-) -> Vec<Link> {
+pub(super) fn links(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &Kind, report: &mut Report<'_>) -> Vec<Link> {
     if matches!(kind.holds, Holds::Nothing) {
         return Vec::new();
     }
@@ -30,13 +25,7 @@ pub(super) fn links(
     found
 }
 
-fn link(
-    around: &Surroundings<'_>,
-    kind: &Kind,
-    item: &Node,
-    field: &str,
-    report: &mut Report<'_>,
-) -> Option<Link> {
+fn link(around: &Surroundings<'_>, kind: &Kind, item: &Node, field: &str, report: &mut Report<'_>) -> Option<Link> {
     let (target, span, more) = match &item.value {
         Yaml::String(name) => (name.as_str(), item.span, None),
         Yaml::Map(map) if map.entries.len() == 1 => {
@@ -44,7 +33,13 @@ fn link(
             (entry.key.as_str(), entry.key_span, Some(&entry.value))
         }
         _ => {
-            error(report, item.span, field, "a link is a module name, or one name with a list", "write `- db`, or `- bucket: [read]`");
+            error(
+                report,
+                item.span,
+                field,
+                "a link is a module name, or one name with a list",
+                "write `- db`, or `- bucket: [read]`",
+            );
             return None;
         }
     };
@@ -130,7 +125,13 @@ fn secrets(
         if more.is_none_or(|more| more.is_null() || more.as_list().is_some()) {
             return Some(default());
         }
-        error(report, span, field, "the names of the variables are a list with one mapping", "remove them for default names");
+        error(
+            report,
+            span,
+            field,
+            "the names of the variables are a list with one mapping",
+            "remove them for default names",
+        );
         return None;
     };
     let help = format!("give every one of {}", keys.join(", "));
@@ -148,7 +149,13 @@ fn secrets(
             Some(name) if keys.contains(&entry.key.as_str()) => {
                 names.insert(entry.key.clone(), name.to_owned());
             }
-            _ => error(report, entry.key_span, field, &format!("`{}` is none of its secrets, or has no name", entry.key), &help),
+            _ => error(
+                report,
+                entry.key_span,
+                field,
+                &format!("`{}` is none of its secrets, or has no name", entry.key),
+                &help,
+            ),
         }
     }
     if names.len() == keys.len() {

@@ -94,7 +94,9 @@ fn place(request: &Request<'_>, report: &mut Report<'_>) {
                     report
                         .at(account_id.span, "foreign-account", message)
                         .with_field("providers.aws.account_id")
-                        .with_help(format!("this installation deploys to {ours}; install Landfall in the other account")),
+                        .with_help(format!(
+                            "this installation deploys to {ours}; install Landfall in the other account"
+                        )),
                 );
             }
             if let Some(zones) = request.zones

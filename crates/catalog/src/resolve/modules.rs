@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_config::{FileScope, ModuleEntry, Report, nearest};
 use serde_json::{Map, Value};
 
+use super::Request;
 use super::links::links;
 use super::names::check_names;
 use super::order::check_order;
 use super::placed::Placed;
 use super::references::{References, output_token};
 use super::typed::{fit, unknown_field};
-use super::Request;
 use crate::check::Check;
 use crate::kind::{Kind, Place, Presence, When};
 use crate::kinds;
@@ -94,7 +94,11 @@ fn kind_of(request: &Request<'_>, entry: &ModuleEntry, report: &mut Report<'_>) 
         let list: Vec<&str> = supported.iter().map(String::as_str).collect();
         report.push(
             report
-                .at(entry.ty.span, "unsupported-module", format!("module type {ty} is not supported by this installation"))
+                .at(
+                    entry.ty.span,
+                    "unsupported-module",
+                    format!("module type {ty} is not supported by this installation"),
+                )
                 .with_field(entry.field("type"))
                 .with_help(format!("it has: {}; a newer version may have it: `landfall bootstrap`", list.join(", "))),
         );
@@ -109,7 +113,11 @@ fn unique(known: &[(&ModuleEntry, &'static Kind)], report: &mut Report<'_>) {
         let (line, _) = report.source().position(first.ty.span.start);
         report.push(
             report
-                .at(entry.ty.span, "second-module", format!("a file may hold one module of type {} only", entry.ty.value))
+                .at(
+                    entry.ty.span,
+                    "second-module",
+                    format!("a file may hold one module of type {} only", entry.ty.value),
+                )
                 .with_field(entry.field("type"))
                 .with_label(format!("the first is on line {line}"))
                 .with_help("remove one of the two"),
@@ -232,9 +240,12 @@ fn wires(
 
 /// Whether the file's dns module gives its domain to this module.
 fn domain_is_ours(around: &Surroundings<'_>, entry: &ModuleEntry, when: When) -> bool {
-    let dns = around.request.file.modules.iter().find(|module| {
-        kinds::by_type(&module.ty.value).is_some_and(|kind| kind.name == "dns")
-    });
+    let dns = around
+        .request
+        .file
+        .modules
+        .iter()
+        .find(|module| kinds::by_type(&module.ty.value).is_some_and(|kind| kind.name == "dns"));
     let linked = dns.and_then(|dns| dns.inputs.get("linked_module")).and_then(landfall_config::Node::as_str);
     match linked.filter(|linked| !linked.is_empty()) {
         Some(linked) => linked == entry.name.value || linked == entry.ty.value,
@@ -242,12 +253,7 @@ fn domain_is_ours(around: &Surroundings<'_>, entry: &ModuleEntry, when: When) ->
     }
 }
 
-fn depends_on(
-    around: &Surroundings<'_>,
-    entry: &ModuleEntry,
-    needs: &mut BTreeSet<String>,
-    report: &mut Report<'_>,
-) {
+fn depends_on(around: &Surroundings<'_>, entry: &ModuleEntry, needs: &mut BTreeSet<String>, report: &mut Report<'_>) {
     for wanted in &entry.depends_on {
         let name = wanted.value.strip_prefix("module.").unwrap_or(&wanted.value);
         if around.kinds.contains_key(name) && name != entry.name.value {

@@ -34,7 +34,8 @@ pub(super) fn check_names(
                 format!("shorten it by {over}"),
             ))
         } else {
-            letters(&name, rule.letters).map(|why| (format!("the {what} would be named `{name}`: {why}"), "choose another name".to_owned()))
+            letters(&name, rule.letters)
+                .map(|why| (format!("the {what} would be named `{name}`: {why}"), "choose another name".to_owned()))
         };
         if let Some((message, help)) = problem {
             report.push(report.at(span, "invalid-name", message).with_field(field).with_help(help));
@@ -50,11 +51,15 @@ fn letters(name: &str, letters: Letters) -> Option<&'static str> {
         Letters::Lower if !lower("-") => Some("only lower case letters, digits and dashes are allowed"),
         Letters::Identifier if !lower("-") => Some("only lower case letters, digits and dashes are allowed"),
         Letters::Identifier if name.contains("--") => Some("two dashes in a row are not allowed"),
-        Letters::Identifier if !name.starts_with(|c: char| c.is_ascii_lowercase()) => Some("it has to begin with a letter"),
+        Letters::Identifier if !name.starts_with(|c: char| c.is_ascii_lowercase()) => {
+            Some("it has to begin with a letter")
+        }
         Letters::Bucket if name.len() < 3 => Some("a bucket's name has at least 3 characters"),
         Letters::Bucket if !lower("-.") => Some("only lower case letters, digits, dashes and dots are allowed"),
         Letters::Bucket if name.contains("..") => Some("two dots in a row are not allowed"),
-        Letters::Lower | Letters::Identifier | Letters::Bucket if !trimmed => Some("it may not begin or end with a dash or dot"),
+        Letters::Lower | Letters::Identifier | Letters::Bucket if !trimmed => {
+            Some("it may not begin or end with a dash or dot")
+        }
         Letters::Lower | Letters::Identifier | Letters::Bucket => None,
     }
 }

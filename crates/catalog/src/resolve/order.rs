@@ -13,7 +13,12 @@ pub(super) fn check_order(file: &LayerFile, modules: &[Module], report: &mut Rep
         let ready: Vec<&str> = modules
             .iter()
             .filter(|module| !done.contains(module.name.as_str()))
-            .filter(|module| module.needs.iter().all(|need| done.contains(need.as_str()) || !modules.iter().any(|other| other.name == *need)))
+            .filter(|module| {
+                module
+                    .needs
+                    .iter()
+                    .all(|need| done.contains(need.as_str()) || !modules.iter().any(|other| other.name == *need))
+            })
             .map(|module| module.name.as_str())
             .collect();
         if ready.is_empty() {
@@ -30,15 +35,18 @@ pub(super) fn check_order(file: &LayerFile, modules: &[Module], report: &mut Rep
             break path.split_off(start);
         }
         path.push(&at.name);
-        let next = at.needs.iter().find_map(|need| {
-            modules.iter().find(|other| other.name == *need && !done.contains(other.name.as_str()))
-        });
+        let next = at
+            .needs
+            .iter()
+            .find_map(|need| modules.iter().find(|other| other.name == *need && !done.contains(other.name.as_str())));
         match next {
             Some(next) => at = next,
             None => break path,
         }
     };
-    let Some(entry) = file.modules.iter().find(|entry| circle.first() == Some(&entry.name.value.as_str())) else { return };
+    let Some(entry) = file.modules.iter().find(|entry| circle.first() == Some(&entry.name.value.as_str())) else {
+        return;
+    };
     report.push(
         report
             .at(entry.name.span, "circle", format!("these modules need each other in a circle: {}", circle.join(" → ")))

@@ -94,7 +94,9 @@ impl Placed {
             What::Null => "nothing (null)".to_owned(),
             What::List(_) => "a list".to_owned(),
             What::Map(_) => "a mapping".to_owned(),
-            What::Text(text) => format!("the string \"{}\"", text.chars().take(60).collect::<String>().replace('\n', " ")),
+            What::Text(text) => {
+                format!("the string \"{}\"", text.chars().take(60).collect::<String>().replace('\n', " "))
+            }
             other if self.is_substituted => match other {
                 What::Bool(value) => format!("the boolean {value}"),
                 What::Int(value) => format!("the integer {value}"),
@@ -108,21 +110,29 @@ impl Placed {
     }
 }
 
-fn interpolated(text: &str, node: &Node, field: &str, references: &mut References<'_>, report: &mut Report<'_>) -> Placed {
+fn interpolated(
+    text: &str,
+    node: &Node,
+    field: &str,
+    references: &mut References<'_>,
+    report: &mut Report<'_>,
+) -> Placed {
     let plain = |value: String, is_substituted| Placed { span: node.span, value: What::Text(value), is_substituted };
     let template = match Template::parse(text) {
         Ok(template) => template,
         Err(errors) => {
             for error in errors {
                 let span = node.span_within(report.source(), error.range);
-                report.push(report.at(span, "invalid-reference", error.message).with_field(field).with_help(error.help));
+                report
+                    .push(report.at(span, "invalid-reference", error.message).with_field(field).with_help(error.help));
             }
             return plain(References::UNRESOLVED.to_owned(), true);
         }
     };
     for note in &template.notes {
         let span = node.span_within(report.source(), note.range.clone());
-        let warning = report.at(span, "module-reference", note.message.clone()).with_field(field).with_help(note.help.clone());
+        let warning =
+            report.at(span, "module-reference", note.message.clone()).with_field(field).with_help(note.help.clone());
         report.push(warning.warning());
     }
     let is_whole = template.whole().is_some();

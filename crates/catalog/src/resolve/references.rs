@@ -41,9 +41,7 @@ impl References<'_> {
             }),
             Reference::Region => Ok(self.region()),
             Reference::AccountId => Ok(self.account_id()),
-            Reference::StateStorage => {
-                Ok(self.config_bucket.map_or_else(|| offline("state_storage"), Value::from))
-            }
+            Reference::StateStorage => Ok(self.config_bucket.map_or_else(|| offline("state_storage"), Value::from)),
             Reference::Kubeconfig => Ok("~/.kube/config".into()),
             Reference::K8sAccessToken => Ok("".into()),
         };
@@ -58,7 +56,9 @@ impl References<'_> {
             let message = format!("`{{parent.{output}}}`: an environment has no parent");
             let owner = self.kinds.iter().find(|(_, kind)| kind.output(output).is_some());
             let help = match owner {
-                Some((name, _)) => format!("for an output of a module of this file write ${{{{module.{name}.{output}}}}}"),
+                Some((name, _)) => {
+                    format!("for an output of a module of this file write ${{{{module.{name}.{output}}}}}")
+                }
                 None => "only a service has an environment to refer to".to_owned(),
             };
             return Err((message, help));
@@ -79,9 +79,15 @@ impl References<'_> {
         let known: Vec<_> = environment.outputs.keys().map(String::as_str).collect();
         let help = match exporter {
             Some(kind) if environment.modules.iter().any(|module| module.kind == kind.name) => {
-                format!("its module of type {} is not deployed yet: deploy `{}` first", kind.type_names[0], environment.name)
+                format!(
+                    "its module of type {} is not deployed yet: deploy `{}` first",
+                    kind.type_names[0], environment.name
+                )
             }
-            Some(kind) => format!("a module of type {} gives it: add one to the environment `{}`", kind.type_names[0], environment.name),
+            Some(kind) => format!(
+                "a module of type {} gives it: add one to the environment `{}`",
+                kind.type_names[0], environment.name
+            ),
             None => suggestion(output, known.iter().copied(), "see its outputs with `landfall outputs`"),
         };
         Err((format!("the environment `{}` has no output `{output}`", environment.name), help))
@@ -182,7 +188,12 @@ fn offline(what: &str) -> Value {
 }
 
 fn exported_outputs() -> BTreeSet<&'static str> {
-    kinds::all().iter().flat_map(|kind| kind.outputs).filter(|output| output.exported).map(|output| output.name).collect()
+    kinds::all()
+        .iter()
+        .flat_map(|kind| kind.outputs)
+        .filter(|output| output.exported)
+        .map(|output| output.name)
+        .collect()
 }
 
 /// The nearest known word, else all of them, else a fallback.

@@ -39,7 +39,14 @@ pub(super) fn fit(placed: &Placed, ty: &Type, field: &str, report: &mut Report<'
                 return Some(value);
             }
             let message = "the path leaves the folder of this file";
-            push(report, placed, "invalid-value", message.to_owned(), field, "files travel with the layer file: put them beside it or below it");
+            push(
+                report,
+                placed,
+                "invalid-value",
+                message.to_owned(),
+                field,
+                "files travel with the layer file: put them beside it or below it",
+            );
             None
         }
         Type::Enum(choice) => word(placed, ty, choice, field, report),
@@ -89,7 +96,14 @@ fn list(placed: &Placed, items: &[Placed], rule: &ListRule<'_>, field: &str, rep
         let path = format!("{field}[{index}]");
         let Some(value) = fit(item, rule.of, &path, report) else { continue };
         if rule.distinct && values.contains(&value) {
-            push(report, item, "invalid-value", "this stands in the list twice".to_owned(), &path, "remove one of the two");
+            push(
+                report,
+                item,
+                "invalid-value",
+                "this stands in the list twice".to_owned(),
+                &path,
+                "remove one of the two",
+            );
         }
         values.push(value);
     }
@@ -139,7 +153,10 @@ pub(super) fn unknown_field(
 ) -> Diagnostic {
     let names = known.iter().map(|input| input.name);
     let help = super::references::suggestion(key, names, "it takes no inputs");
-    report.at(span, "unknown-field", format!("unknown field `{key}`")).with_field(format!("{owner}.{key}")).with_help(help)
+    report
+        .at(span, "unknown-field", format!("unknown field `{key}`"))
+        .with_field(format!("{owner}.{key}"))
+        .with_help(help)
 }
 
 fn either(placed: &Placed, ty: &Type, types: &[Type], field: &str, report: &mut Report<'_>) -> Option<Value> {
@@ -243,7 +260,15 @@ fn of_form(placed: &Placed, ty: &Type, regex: &str, field: &str, report: &mut Re
     None
 }
 
-fn within(value: i64, min: i64, max: i64, placed: &Placed, ty: &Type, field: &str, report: &mut Report<'_>) -> Option<Value> {
+fn within(
+    value: i64,
+    min: i64,
+    max: i64,
+    placed: &Placed,
+    ty: &Type,
+    field: &str,
+    report: &mut Report<'_>,
+) -> Option<Value> {
     if (min..=max).contains(&value) {
         return Some(Value::from(value));
     }
@@ -258,10 +283,14 @@ fn wrong(placed: &Placed, ty: &Type, field: &str, report: &mut Report<'_>) -> Op
     let wants_text = matches!(ty, Type::Text | Type::Pattern(_) | Type::Enum(_) | Type::Path | Type::Map(_));
     let help = match &placed.value {
         What::Int(_) | What::Float(_) | What::Bool(_) if wants_text => Some(format!("put it in quotes: \"{written}\"")),
-        What::Map(entries) if written.starts_with('{') && entries.len() == 1 && matches!(entries[0].2.value, What::Null) => {
+        What::Map(entries)
+            if written.starts_with('{') && entries.len() == 1 && matches!(entries[0].2.value, What::Null) =>
+        {
             Some(format!("text with braces has to stand in quotes: \"{written}\""))
         }
-        What::Text(text) if matches!(ty, Type::Int { .. }) && is_digits(text) => Some(format!("remove the quotes: {text}")),
+        What::Text(text) if matches!(ty, Type::Int { .. }) && is_digits(text) => {
+            Some(format!("remove the quotes: {text}"))
+        }
         What::Text(text) if matches!(ty, Type::Bool) => {
             let yes = matches!(text.to_lowercase().as_str(), "yes" | "on" | "true" | "y");
             let no = matches!(text.to_lowercase().as_str(), "no" | "off" | "false" | "n");
@@ -274,7 +303,14 @@ fn wrong(placed: &Placed, ty: &Type, field: &str, report: &mut Report<'_>) -> Op
     None
 }
 
-fn push(report: &mut Report<'_>, placed: &Placed, code: &'static str, message: String, field: &str, help: impl Into<String>) {
+fn push(
+    report: &mut Report<'_>,
+    placed: &Placed,
+    code: &'static str,
+    message: String,
+    field: &str,
+    help: impl Into<String>,
+) {
     report.push(report.at(placed.span, code, message).with_field(field).with_help(help));
 }
 

@@ -16,9 +16,7 @@ pub fn documents(source: &Source, report: &mut Report<'_>) -> Vec<Node> {
     for event in Parser::new_from_str_with_options(&source.text, parser_options(source)) {
         match event {
             Ok((event, span)) => {
-                let span = span
-                    .byte_range()
-                    .map_or_else(Span::default, |range| Span::new(range.start, range.end));
+                let span = span.byte_range().map_or_else(Span::default, |range| Span::new(range.start, range.end));
                 if builder.take(event, span, report).is_none() {
                     break;
                 }
@@ -64,10 +62,7 @@ struct Open {
 
 enum Inside {
     List(Vec<Node>),
-    Map {
-        entries: Vec<Entry>,
-        key: Option<Key>,
-    },
+    Map { entries: Vec<Entry>, key: Option<Key> },
 }
 
 struct Key {
@@ -94,13 +89,7 @@ struct Builder<'s> {
 
 impl<'s> Builder<'s> {
     fn new(source: &'s Source) -> Self {
-        Self {
-            source,
-            documents: Vec::new(),
-            open: Vec::new(),
-            anchors: HashMap::new(),
-            total: Weight::default(),
-        }
+        Self { source, documents: Vec::new(), open: Vec::new(), anchors: HashMap::new(), total: Weight::default() }
     }
 
     /// Takes an event. None when reading has to stop.
@@ -111,111 +100,54 @@ impl<'s> Builder<'s> {
                 self.anchor(anchor, &done);
                 self.place(done, report)
             }
-            Event::SequenceStart(_, anchor, _) => {
-                self.begin(anchor, span, Inside::List(Vec::new()), report)
+            Event::SequenceStart(_, anchor, _) => self.begin(anchor, span, Inside::List(Vec::new()), report),
+            Event::MappingStart(_, anchor, _) => {
+                self.begin(anchor, span, Inside::Map { entries: Vec::new(), key: None }, report)
             }
-            Event::MappingStart(_, anchor, _) => self.begin(
-                anchor,
-                span,
-                Inside::Map {
-                    entries: Vec::new(),
-                    key: None,
-                },
-                report,
-            ),
             Event::SequenceEnd | Event::MappingEnd => self.end(span, report),
             Event::Alias(anchor) => self.alias(anchor, span, report),
             _ => Some(()),
         }
     }
 
-    fn scalar(
-        &self,
-        text: &str,
-        style: ScalarStyle,
-        tag: Option<&Tag>,
-        span: Span,
-        report: &mut Report<'_>,
-    ) -> Done {
-        let is_text = style != ScalarStyle::Plain
-            || tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
+    fn scalar(&self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span, report: &mut Report<'_>) -> Done {
+        let is_text = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
         let value = if is_text {
             Yaml::String(text.to_owned())
         } else {
             scalar::resolve(text).unwrap_or_else(|| {
                 report.push(
                     report
-                        .at(
-                            span,
-                            "number-too-large",
-                            format!("the integer {text} is too large"),
-                        )
+                        .at(span, "number-too-large", format!("the integer {text} is too large"))
                         .with_help("put it in quotes if it is meant as text"),
                 );
                 Yaml::String(text.to_owned())
             })
         };
-        let weight = Weight {
-            nodes: 1,
-            bytes: text.len(),
-        };
-        Done {
-            node: Node { span, value },
-            weight,
-            written: Some(text.to_owned()),
-        }
+        let weight = Weight { nodes: 1, bytes: text.len() };
+        Done { node: Node { span, value }, weight, written: Some(text.to_owned()) }
     }
 
-    fn begin(
-        &mut self,
-        anchor: usize,
-        span: Span,
-        inside: Inside,
-        report: &mut Report<'_>,
-    ) -> Option<()> {
+    fn begin(&mut self, anchor: usize, span: Span, inside: Inside, report: &mut Report<'_>) -> Option<()> {
         if self.open.len() >= self.source.limits.depth {
-            let message = format!(
-                "more than {} lists and mappings are nested here",
-                self.source.limits.depth
-            );
-            report.push(
-                report
-                    .at(span, "too-deep", message)
-                    .with_help("flatten the structure"),
-            );
+            let message = format!("more than {} lists and mappings are nested here", self.source.limits.depth);
+            report.push(report.at(span, "too-deep", message).with_help("flatten the structure"));
             return None;
         }
         let weight = Weight { nodes: 1, bytes: 0 };
-        self.open.push(Open {
-            anchor,
-            start: span.start,
-            end: span.end,
-            weight,
-            inside,
-        });
+        self.open.push(Open { anchor, start: span.start, end: span.end, weight, inside });
         Some(())
     }
 
     fn end(&mut self, span: Span, report: &mut Report<'_>) -> Option<()> {
         let open = self.open.pop()?;
         // The end of an indented collection is where the next thing begins; its last value ends where it ends.
-        let end = if span.end > span.start {
-            span.end
-        } else {
-            open.end
-        };
+        let end = if span.end > span.start { span.end } else { open.end };
         let value = match open.inside {
             Inside::List(items) => Yaml::List(items),
             Inside::Map { entries, .. } => Yaml::Map(Map { entries }),
         };
-        let done = Done {
-            node: Node {
-                span: Span::new(open.start, end),
-                value,
-            },
-            weight: open.weight,
-            written: None,
-        };
+        let done = Done { node: Node { span: Span::new(open.start, end), value }, weight: open.weight, written: None };
         self.anchor(open.anchor, &done);
         // The collection itself; what is inside was counted when it was placed.
         self.place(done, report)
@@ -225,11 +157,7 @@ impl<'s> Builder<'s> {
         let Some(weight) = self.anchors.get(&anchor).map(|(_, weight)| *weight) else {
             report.push(
                 report
-                    .at(
-                        span,
-                        "recursive-alias",
-                        "this alias stands inside the value that it repeats",
-                    )
+                    .at(span, "recursive-alias", "this alias stands inside the value that it repeats")
                     .with_help("write the value out"),
             );
             return None;
@@ -237,18 +165,8 @@ impl<'s> Builder<'s> {
         // Checked before the value is copied: a few lines of aliases can stand for billions of values.
         self.count(weight, span, report)?;
         let (node, _) = self.anchors.get(&anchor)?;
-        let node = Node {
-            span,
-            value: node.value.clone(),
-        };
-        self.attach(
-            Done {
-                node,
-                weight,
-                written: None,
-            },
-            report,
-        )
+        let node = Node { span, value: node.value.clone() };
+        self.attach(Done { node, weight, written: None }, report)
     }
 
     fn place(&mut self, done: Done, report: &mut Report<'_>) -> Option<()> {
@@ -277,8 +195,7 @@ impl<'s> Builder<'s> {
 
     fn anchor(&mut self, anchor: usize, done: &Done) {
         if anchor != 0 {
-            self.anchors
-                .insert(anchor, (done.node.clone(), done.weight));
+            self.anchors.insert(anchor, (done.node.clone(), done.weight));
         }
     }
 
@@ -317,50 +234,29 @@ fn key_of(done: &Done, report: &mut Report<'_>) -> Option<Key> {
         }
         (Yaml::String(text), _) => text.clone(),
         (_, Some(written)) => written.clone(),
-        (value, None) => Node {
-            span,
-            value: value.clone(),
-        }
-        .to_json()
-        .to_string(),
+        (value, None) => Node { span, value: value.clone() }.to_json().to_string(),
     };
     let is_merge = text == "<<" && report.source().slice(span) == "<<";
-    Some(Key {
-        text,
-        span,
-        is_merge,
-    })
+    Some(Key { text, span, is_merge })
 }
 
 fn insert(entries: &mut Vec<Entry>, key: Key, value: Node, report: &mut Report<'_>) {
     if let Some(first) = entries.iter_mut().find(|entry| entry.key == key.text) {
         // A merged key gives way to the mapping's own key.
         if report.source().slice(first.key_span) == "<<" {
-            *first = Entry {
-                key: key.text,
-                key_span: key.span,
-                value,
-            };
+            *first = Entry { key: key.text, key_span: key.span, value };
             return;
         }
         let (line, _) = report.source().position(first.key_span.start);
         report.push(
             report
-                .at(
-                    key.span,
-                    "duplicate-key",
-                    format!("the key `{}` stands here a second time", key.text),
-                )
+                .at(key.span, "duplicate-key", format!("the key `{}` stands here a second time", key.text))
                 .with_label(format!("first on line {line}"))
                 .with_help("remove one of the two"),
         );
         return;
     }
-    entries.push(Entry {
-        key: key.text,
-        key_span: key.span,
-        value,
-    });
+    entries.push(Entry { key: key.text, key_span: key.span, value });
 }
 
 /// `<<: *anchor`: takes over the entries that the mapping does not hold itself.
@@ -369,23 +265,14 @@ fn merge(entries: &mut Vec<Entry>, key_span: Span, node: &Node, report: &mut Rep
         Yaml::Map(map) => {
             for entry in &map.entries {
                 if !entries.iter().any(|own| own.key == entry.key) {
-                    entries.push(Entry {
-                        key_span,
-                        ..entry.clone()
-                    });
+                    entries.push(Entry { key_span, ..entry.clone() });
                 }
             }
         }
-        Yaml::List(items) => items
-            .iter()
-            .for_each(|item| merge(entries, key_span, item, report)),
+        Yaml::List(items) => items.iter().for_each(|item| merge(entries, key_span, item, report)),
         _ => report.push(
             report
-                .at(
-                    node.span,
-                    "invalid-merge",
-                    "`<<` merges a mapping or a list of mappings",
-                )
+                .at(node.span, "invalid-merge", "`<<` merges a mapping or a list of mappings")
                 .with_help("use <<: *name"),
         ),
     }

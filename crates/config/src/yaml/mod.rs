@@ -114,15 +114,12 @@ impl Node {
             Yaml::Null => Value::Null,
             Yaml::Bool(value) => Value::Bool(*value),
             Yaml::Int { value, .. } => Value::from(*value),
-            Yaml::Float { value, raw } => serde_json::Number::from_f64(*value)
-                .map_or_else(|| Value::from(raw.as_str()), Value::Number),
+            Yaml::Float { value, raw } => {
+                serde_json::Number::from_f64(*value).map_or_else(|| Value::from(raw.as_str()), Value::Number)
+            }
             Yaml::String(text) => Value::from(text.as_str()),
             Yaml::List(items) => items.iter().map(Self::to_json).collect(),
-            Yaml::Map(map) => map
-                .entries
-                .iter()
-                .map(|entry| (entry.key.clone(), entry.value.to_json()))
-                .collect(),
+            Yaml::Map(map) => map.entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect(),
         }
     }
 
@@ -143,8 +140,7 @@ impl Node {
     pub fn unquoted_reference(&self, source: &Source) -> Option<String> {
         let text = source.slice(self.span);
         let map = self.as_map()?;
-        let is_reference =
-            map.entries.len() == 1 && map.entries[0].value.is_null() && text.starts_with('{');
+        let is_reference = map.entries.len() == 1 && map.entries[0].value.is_null() && text.starts_with('{');
         is_reference.then(|| text.to_owned())
     }
 

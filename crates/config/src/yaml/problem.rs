@@ -19,8 +19,9 @@ pub(super) fn syntax(source: &Source, error: &ScanError) -> Diagnostic {
         // Some tabs are noticed only by what they do to the text before them.
         _ if is_indented_by_tab(source.line(line)) => tab(source, line),
         _ if is_indented_by_tab(source.line(line + 1)) => tab(source, line + 1),
-        ErrorKind::RecursionLimitExceeded => at("too-deep", "lists and mappings are nested too deeply".to_owned())
-            .with_help("flatten the structure"),
+        ErrorKind::RecursionLimitExceeded => {
+            at("too-deep", "lists and mappings are nested too deeply".to_owned()).with_help("flatten the structure")
+        }
         ErrorKind::UnknownAnchor => at("unknown-alias", "this alias names an anchor that is not defined".to_owned())
             .with_help("define it before its use with &NAME, or put the value in quotes if the * is part of a text"),
         kind => at("yaml-syntax", format!("this is not valid YAML: {}", plain(&kind.to_string())))
@@ -30,17 +31,9 @@ pub(super) fn syntax(source: &Source, error: &ScanError) -> Diagnostic {
 
 fn tab(source: &Source, line: usize) -> Diagnostic {
     let start = line_start(source, line);
-    let at = source
-        .line(line)
-        .find('\t')
-        .map_or(start, |tab| start + tab);
-    Diagnostic::new(
-        source,
-        Span::new(at, at + 1),
-        "tab",
-        "a tab is used for indentation",
-    )
-    .with_help("YAML is indented with spaces: replace the tab by spaces")
+    let at = source.line(line).find('\t').map_or(start, |tab| start + tab);
+    Diagnostic::new(source, Span::new(at, at + 1), "tab", "a tab is used for indentation")
+        .with_help("YAML is indented with spaces: replace the tab by spaces")
 }
 
 fn is_indented_by_tab(line: &str) -> bool {
@@ -48,33 +41,20 @@ fn is_indented_by_tab(line: &str) -> bool {
 }
 
 fn line_start(source: &Source, line: usize) -> usize {
-    source
-        .text
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum()
+    source.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum()
 }
 
 /// The parser's message in our style: lower case, no full stop.
 fn plain(message: &str) -> String {
     let message = message.trim().trim_end_matches('.');
     let mut chars = message.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_lowercase().collect::<String>() + chars.as_str()
-    })
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().collect::<String>() + chars.as_str())
 }
 
 fn hint(kind: &ErrorKind, line: &str) -> String {
-    let value = line
-        .split_once(": ")
-        .map_or(line, |(_, value)| value)
-        .trim();
+    let value = line.split_once(": ").map_or(line, |(_, value)| value).trim();
     if value.starts_with('{') && !value.ends_with('}') || value.starts_with("{{") {
-        return format!(
-            "text that begins with a brace has to stand in quotes: \"{}\"",
-            value.replace('"', "\\\"")
-        );
+        return format!("text that begins with a brace has to stand in quotes: \"{}\"", value.replace('"', "\\\""));
     }
     match kind {
         ErrorKind::UnclosedQuotedScalar => "close the quotes",

@@ -12,37 +12,25 @@ pub(super) fn resolve(text: &str) -> Option<Yaml> {
     }
     if let Some((radix, digits)) = integer(text) {
         let value = i64::from_str_radix(&digits, radix).ok()?;
-        return Some(Yaml::Int {
-            value,
-            raw: text.to_owned(),
-        });
+        return Some(Yaml::Int { value, raw: text.to_owned() });
     }
     if let Some(value) = float(text) {
-        return Some(Yaml::Float {
-            value,
-            raw: text.to_owned(),
-        });
+        return Some(Yaml::Float { value, raw: text.to_owned() });
     }
     Some(Yaml::String(text.to_owned()))
 }
 
 /// Radix and digits, with the sign in front, of what is written as an integer.
 fn integer(text: &str) -> Option<(u32, String)> {
-    if let Some(digits) = text
-        .strip_prefix("0o")
-        .filter(|rest| is_digits(rest, |c| matches!(c, '0'..='7')))
-    {
+    if let Some(digits) = text.strip_prefix("0o").filter(|rest| is_digits(rest, |c| matches!(c, '0'..='7'))) {
         return Some((8, digits.to_owned()));
     }
-    if let Some(digits) = text
-        .strip_prefix("0x")
-        .filter(|rest| is_digits(rest, |c| c.is_ascii_hexdigit()))
-    {
+    if let Some(digits) = text.strip_prefix("0x").filter(|rest| is_digits(rest, |c| c.is_ascii_hexdigit())) {
         return Some((16, digits.to_owned()));
     }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let is_decimal = unsigned.starts_with(|c: char| c.is_ascii_digit())
-        && is_digits(unsigned, |c| c.is_ascii_digit() || c == '_');
+    let is_decimal =
+        unsigned.starts_with(|c: char| c.is_ascii_digit()) && is_digits(unsigned, |c| c.is_ascii_digit() || c == '_');
     is_decimal.then(|| (10, text.replace('_', "")))
 }
 
@@ -58,14 +46,8 @@ fn float(text: &str) -> Option<f64> {
     // Rust also reads "inf", "nan" and "infinity", which YAML does not.
     let has_digit = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         && unsigned.contains(|c: char| c.is_ascii_digit());
-    let is_number = unsigned
-        .chars()
-        .all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'));
-    if has_digit && is_number {
-        text.parse().ok()
-    } else {
-        None
-    }
+    let is_number = unsigned.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'));
+    if has_digit && is_number { text.parse().ok() } else { None }
 }
 
 fn is_digits(text: &str, is_digit: impl Fn(char) -> bool) -> bool {
@@ -99,35 +81,18 @@ mod tests {
 
     #[test]
     fn yes_no_on_off_and_words_are_strings() {
-        for text in [
-            "yes", "no", "on", "off", "Yes", "tRue", "inf", "nan", "-", ".", "e5", "1.2.3", "_1",
-            "0b1", "12h",
-        ] {
+        for text in ["yes", "no", "on", "off", "Yes", "tRue", "inf", "nan", "-", ".", "e5", "1.2.3", "_1", "0b1", "12h"]
+        {
             assert_eq!(resolve(text), Some(Yaml::String(text.to_owned())), "{text}");
         }
     }
 
     #[test]
     fn fractions_and_exponents_are_floats_that_keep_their_text() {
-        for (text, value) in [
-            ("1.20", 1.2),
-            ("-.5", -0.5),
-            ("1e3", 1000.0),
-            ("6.", 6.0),
-            ("+1.5E-1", 0.15),
-        ] {
-            assert_eq!(
-                resolve(text),
-                Some(Yaml::Float {
-                    value,
-                    raw: text.to_owned()
-                }),
-                "{text}"
-            );
+        for (text, value) in [("1.20", 1.2), ("-.5", -0.5), ("1e3", 1000.0), ("6.", 6.0), ("+1.5E-1", 0.15)] {
+            assert_eq!(resolve(text), Some(Yaml::Float { value, raw: text.to_owned() }), "{text}");
         }
-        assert!(
-            matches!(resolve("-.inf"), Some(Yaml::Float { value, .. }) if value == f64::NEG_INFINITY)
-        );
+        assert!(matches!(resolve("-.inf"), Some(Yaml::Float { value, .. }) if value == f64::NEG_INFINITY));
     }
 
     #[test]

@@ -71,17 +71,11 @@ pub(crate) async fn create(
 }
 
 /// The config of a layer that is to be planned or deployed again, checked as its deployment will see it.
-async fn configured(
-    control: &Control,
-    layer: &str,
-    create: &Create,
-) -> Result<(Source, Option<String>), ApiError> {
+async fn configured(control: &Control, layer: &str, create: &Create) -> Result<(Source, Option<String>), ApiError> {
     let owner = control.store.layer(layer).await?.and_then(|record| record.key);
     let key = create.key.clone().or(owner).ok_or_else(|| ApiError::not_found(format!("there is no layer {layer}")))?;
     let (object_key, version) = match &create.upload {
-        Some(upload) if upload.key.starts_with(".landfall/uploads/") => {
-            (upload.key.clone(), upload.version_id.clone())
-        }
+        Some(upload) if upload.key.starts_with(".landfall/uploads/") => (upload.key.clone(), upload.version_id.clone()),
         Some(_) => {
             return Err(ApiError::invalid("an upload lies under .landfall/uploads/", "upload the file there first"));
         }
@@ -129,7 +123,10 @@ async fn destroyed(control: &Control, layer: &str) -> Result<(Source, Option<Str
         let list = alive.join(", ");
         return Err(ApiError::conflict(
             format!("environment {layer} still has services: {list}"),
-            format!("destroy them first: {}", alive.iter().map(|name| format!("landfall destroy {name}")).collect::<Vec<_>>().join("; ")),
+            format!(
+                "destroy them first: {}",
+                alive.iter().map(|name| format!("landfall destroy {name}")).collect::<Vec<_>>().join("; ")
+            ),
         ));
     }
     let environment = record.environment.filter(|_| record.scope == Some(Scope::Service));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lambda_runtime::Error;
 use landfall_control::Control;
-use landfall_state::{AcquireRequest, Action, Lease, LayerStatus, Phase, Scope, StateError, Status};
+use landfall_state::{AcquireRequest, Action, LayerStatus, Lease, Phase, Scope, StateError, Status};
 use serde_json::{Value, json};
 
 /// Life of a lease between two renewals. A dead holder blocks its layer no longer than this.
@@ -38,7 +38,8 @@ pub(crate) async fn admit(
         Action::Plan => format!("planning {}", deployment.id()),
         Action::Destroy => format!("destroying {}", deployment.id()),
     };
-    let request = AcquireRequest { layer, environment: environment.as_deref(), holder: execution, doing: &doing, ttl: TTL };
+    let request =
+        AcquireRequest { layer, environment: environment.as_deref(), holder: execution, doing: &doing, ttl: TTL };
     match control.store.acquire(request).await {
         Ok(lease) => {
             let phase = if hash.is_some() { Phase::Applying } else { Phase::Planning };

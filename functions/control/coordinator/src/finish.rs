@@ -6,8 +6,8 @@ use lambda_runtime::Error;
 use landfall_control::Control;
 use landfall_plan::RunDocument;
 use landfall_state::{
-    AcquireRequest, Action, Deployed, DeployedConfig, Deployment, DocumentRef, Finished, LayerStatus, Lease, Outcome, Phase,
-    Run, RunStatus, Scope, StateError, Status,
+    AcquireRequest, Action, Deployed, DeployedConfig, Deployment, DocumentRef, Finished, LayerStatus, Lease, Outcome,
+    Phase, Run, RunStatus, Scope, StateError, Status,
 };
 
 use crate::Failure;
@@ -85,10 +85,10 @@ async fn still_ours(
 /// | none | all settled well, or none | succeeded |
 fn verdict(deployment: &Deployment, runs: &[Run], error: Option<&Failure>) -> Finished {
     let failed: Vec<&Run> = runs.iter().filter(|run| run.status == RunStatus::Failed).collect();
-    let open: Vec<&str> =
-        runs.iter().filter(|run| !run.status.is_settled()).map(|run| run.module.as_str()).collect();
+    let open: Vec<&str> = runs.iter().filter(|run| !run.status.is_settled()).map(|run| run.module.as_str()).collect();
     if let Some(error) = error {
-        let cancelled = error.error == "Landfall.NotApproved" || error.error == "States.Timeout" && runs_are_fresh(runs);
+        let cancelled =
+            error.error == "Landfall.NotApproved" || error.error == "States.Timeout" && runs_are_fresh(runs);
         let message = if error.error == "States.Timeout" && runs_are_fresh(runs) {
             "nobody approved the plan in time".to_owned()
         } else {
@@ -174,10 +174,7 @@ async fn record_layer(
     Ok(())
 }
 
-async fn run_document(
-    control: &Control,
-    deployment: &Deployment,
-) -> Result<Option<(RunDocument, DocumentRef)>, Error> {
+async fn run_document(control: &Control, deployment: &Deployment) -> Result<Option<(RunDocument, DocumentRef)>, Error> {
     let Some(reference) = deployment.run.clone() else { return Ok(None) };
     let bytes = control.store.get_document(&reference).await?;
     Ok(Some((serde_json::from_slice(&bytes)?, reference)))

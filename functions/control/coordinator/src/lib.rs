@@ -144,7 +144,8 @@ pub async fn coordinate(control: Control, request: Value) -> Result<Value, Error
             gates::settle(&control, &lease, number, &module, &error).await
         }
         Request::Finish { layer, number, execution, lease, error } => {
-            finish::finish(&control, &finish::Ending { layer: &layer, number, execution: &execution, lease, error }).await?;
+            finish::finish(&control, &finish::Ending { layer: &layer, number, execution: &execution, lease, error })
+                .await?;
             Ok(json!({}))
         }
         Request::Sweep => sweep::sweep(&control).await,

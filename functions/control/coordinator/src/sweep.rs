@@ -49,8 +49,7 @@ async fn end_dead(control: &Control, deployment: &Deployment, execution: &str, s
         environment: deployment.environment_choice.clone(),
     });
     let error = Failure { error: format!("Execution.{status}"), cause: format!("the execution ended as {status}") };
-    let ending =
-        Ending { layer: &deployment.layer, number: deployment.number, execution, lease, error: Some(error) };
+    let ending = Ending { layer: &deployment.layer, number: deployment.number, execution, lease, error: Some(error) };
     finish(control, &ending).await
 }
 

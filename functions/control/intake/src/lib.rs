@@ -111,13 +111,19 @@ impl Arrival<'_> {
             SourceOutcome::OwnedByOtherKey { key } => {
                 let refusal = Refusal::new(
                     format!("layer {layer} belongs to {key}; {} declares the same name", self.content.key),
-                    format!("give one of the two another name, or destroy the layer (`landfall destroy {layer}`) and upload {} again", self.content.key),
+                    format!(
+                        "give one of the two another name, or destroy the layer (`landfall destroy {layer}`) and upload {} again",
+                        self.content.key
+                    ),
                 );
                 return self.reject(&layer, refusal).await;
             }
             SourceOutcome::KeyOwnsOtherLayer { layer: former } => {
                 let refusal = Refusal::new(
-                    format!("{} holds layer {former}, which still exists; this version declares {layer}", self.content.key),
+                    format!(
+                        "{} holds layer {former}, which still exists; this version declares {layer}",
+                        self.content.key
+                    ),
                     format!("a layer cannot be renamed: upload {layer} under another key, or destroy {former} first"),
                 );
                 return self.reject(&layer, refusal).await;

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use lambda_runtime::Error;
 use landfall_control::Control;
 use landfall_plan::{Action as Change, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument};
-use landfall_state::{
-    Action, DocumentRef, Lease, ModuleRecord, PlanRef, PlanSummary, RunStart,
-};
+use landfall_state::{Action, DocumentRef, Lease, ModuleRecord, PlanRef, PlanSummary, RunStart};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -218,7 +216,13 @@ mod tests {
         let changes: Vec<ModuleChange> = modules.iter().map(|module| module.change).collect();
         assert_eq!(
             changes,
-            [ModuleChange::Apply, ModuleChange::Apply, ModuleChange::Apply, ModuleChange::Apply, ModuleChange::Unchanged]
+            [
+                ModuleChange::Apply,
+                ModuleChange::Apply,
+                ModuleChange::Apply,
+                ModuleChange::Apply,
+                ModuleChange::Unchanged
+            ]
         );
     }
 }

@@ -6,9 +6,7 @@ use lambda_runtime::Error;
 use landfall_catalog::{EnvironmentContext, Layer, Scope, support_files};
 use landfall_control::{Control, LoadedFile, Refusal};
 use landfall_plan::{ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
-use landfall_state::{
-    Action, Deployment, DocumentRef, Finished, Lease, LayerRecord, ModuleRecord, Phase, Status,
-};
+use landfall_state::{Action, Deployment, DocumentRef, Finished, LayerRecord, Lease, ModuleRecord, Phase, Status};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -100,7 +98,10 @@ async fn load(control: &Control, deployment: &Deployment) -> Result<LoadedLayer,
     let source = &deployment.source;
     let key = source.object.as_deref().unwrap_or(&source.key);
     let object = control.read_object(key, source.version_id.as_deref()).await?.ok_or_else(|| {
-        Refusal::new(format!("this version of {} is not in the config bucket any more", source.key), "upload the file again")
+        Refusal::new(
+            format!("this version of {} is not in the config bucket any more", source.key),
+            "upload the file again",
+        )
     })?;
     let mut object = object;
     // Diagnostics name the file as the user knows it, not the place it was uploaded to.
@@ -181,7 +182,8 @@ fn modules(
         .iter()
         .map(|module| (module.name.as_str(), module.needs.iter().map(String::as_str).collect()))
         .collect();
-    let order = landfall_plan::order(&names).map_err(|cycle| Refusal::new(cycle.to_string(), "remove one of the references"))?;
+    let order = landfall_plan::order(&names)
+        .map_err(|cycle| Refusal::new(cycle.to_string(), "remove one of the references"))?;
     let mut modules = Vec::new();
     for name in order {
         let Some(module) = layer.module(name) else { continue };
@@ -193,8 +195,7 @@ fn modules(
             needs: module.needs.clone(),
         });
     }
-    let gone: Vec<&ModuleRecord> =
-        records.values().filter(|record| layer.module(&record.module).is_none()).collect();
+    let gone: Vec<&ModuleRecord> = records.values().filter(|record| layer.module(&record.module).is_none()).collect();
     for record in destroy_order(&gone) {
         let mut needs: BTreeSet<String> = records
             .values()
@@ -216,10 +217,8 @@ fn modules(
 
 /// Each before what it needed.
 fn destroy_order<'a>(gone: &[&'a ModuleRecord]) -> Vec<&'a ModuleRecord> {
-    let pairs: Vec<(&str, Vec<&str>)> = gone
-        .iter()
-        .map(|record| (record.module.as_str(), record.needs.iter().map(String::as_str).collect()))
-        .collect();
+    let pairs: Vec<(&str, Vec<&str>)> =
+        gone.iter().map(|record| (record.module.as_str(), record.needs.iter().map(String::as_str).collect())).collect();
     // Records of different versions could contradict each other; any order then works, only slower, because AWS
     // refuses to delete what is in use and the step waits.
     let order = landfall_plan::order(&pairs).unwrap_or_else(|_| pairs.iter().map(|(name, _)| *name).collect());

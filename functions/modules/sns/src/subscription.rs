@@ -1,8 +1,8 @@
 //! A queue's subscription to the topic.
 
 use landfall_engine::{
-    Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Token, Wanted, async_trait, tokens,
-    tolerate,
+    Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Token, Wanted, async_trait,
+    tokens, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -31,10 +31,8 @@ pub(crate) fn label(queue: &str) -> String {
 #[async_trait]
 impl Resource for Subscription {
     const KIND: &'static str = "AWS::SNS::Subscription";
-    const FIELDS: &'static [Field] = &[
-        Field { name: "topic", on_change: OnChange::Replace },
-        Field { name: "queue", on_change: OnChange::Replace },
-    ];
+    const FIELDS: &'static [Field] =
+        &[Field { name: "topic", on_change: OnChange::Replace }, Field { name: "queue", on_change: OnChange::Replace }];
     const TAGGED: bool = false;
 
     fn name(properties: &Value) -> Option<String> {

@@ -2,8 +2,8 @@
 
 use landfall_aws::{Policy, Statement};
 use landfall_engine::{
-    Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Wanted, async_trait,
-    tolerate,
+    Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Wanted,
+    async_trait, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -53,10 +53,8 @@ impl Topic {
     }
 
     fn attributes(&self) -> Vec<(&'static str, &'static str, String)> {
-        let mut all = vec![
-            ("kms_key", "KmsMasterKeyId", self.kms_key.clone()),
-            ("policy", "Policy", self.policy.to_string()),
-        ];
+        let mut all =
+            vec![("kms_key", "KmsMasterKeyId", self.kms_key.clone()), ("policy", "Policy", self.policy.to_string())];
         if let Some(delivery) = &self.delivery_policy {
             all.push(("delivery_policy", "DeliveryPolicy", delivery.to_string()));
         }
@@ -113,21 +111,19 @@ fn policy(arn: &str, cx: &Context) -> Policy {
         .sid("Account")
         .arns([cx.root_arn()])
         .on([arn]),
-        Statement::deny(["sns:Publish"])
-            .sid("TlsOnly")
-            .everybody()
-            .on([arn])
-            .when("Bool", "aws:SecureTransport", ["false"]),
+        Statement::deny(["sns:Publish"]).sid("TlsOnly").everybody().on([arn]).when(
+            "Bool",
+            "aws:SecureTransport",
+            ["false"],
+        ),
     ])
 }
 
 #[async_trait]
 impl Resource for Topic {
     const KIND: &'static str = "AWS::SNS::Topic";
-    const FIELDS: &'static [Field] = &[
-        Field { name: "name", on_change: OnChange::Replace },
-        Field { name: "fifo", on_change: OnChange::Replace },
-    ];
+    const FIELDS: &'static [Field] =
+        &[Field { name: "name", on_change: OnChange::Replace }, Field { name: "fifo", on_change: OnChange::Replace }];
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("arn")?.as_str()?.to_owned())
@@ -206,7 +202,10 @@ async fn observe_one(sns: &aws_sdk_sns::Client, arn: &str) -> Result<Option<Seen
     };
     let tags = async {
         let asked = sns.list_tags_for_resource().resource_arn(arn).send().await;
-        tolerate(asked.explain("ListTagsForResource", arn), &["NotFound", "NotFoundException", "ResourceNotFound", "ResourceNotFoundException"])
+        tolerate(
+            asked.explain("ListTagsForResource", arn),
+            &["NotFound", "NotFoundException", "ResourceNotFound", "ResourceNotFoundException"],
+        )
     };
     let (attributes, tags) = tokio::try_join!(attributes, tags)?;
     let Some(attributes) = attributes.and_then(|answer| answer.attributes) else { return Ok(None) };

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use landfall_aws::{Policy, Statement};
 use landfall_engine::{
-    Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Wanted, async_trait,
-    tolerate,
+    Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Wanted,
+    async_trait, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -59,7 +59,11 @@ impl Queue {
     fn attributes(&self) -> Vec<(&'static str, Attribute, String)> {
         let mut all = vec![
             ("delay_seconds", Attribute::DelaySeconds, self.delay_seconds.to_string()),
-            ("message_retention_seconds", Attribute::MessageRetentionPeriod, self.message_retention_seconds.to_string()),
+            (
+                "message_retention_seconds",
+                Attribute::MessageRetentionPeriod,
+                self.message_retention_seconds.to_string(),
+            ),
             (
                 "receive_wait_time_seconds",
                 Attribute::ReceiveMessageWaitTimeSeconds,
@@ -69,11 +73,7 @@ impl Queue {
             ("policy", Attribute::Policy, self.policy.to_string()),
         ];
         if let Some(deduplicate) = self.content_based_deduplication {
-            all.push((
-                "content_based_deduplication",
-                Attribute::ContentBasedDeduplication,
-                deduplicate.to_string(),
-            ));
+            all.push(("content_based_deduplication", Attribute::ContentBasedDeduplication, deduplicate.to_string()));
         }
         all
     }
@@ -88,21 +88,15 @@ fn policy(arn: &str, cx: &Context) -> Policy {
             .services(["sns.amazonaws.com", "events.amazonaws.com"])
             .on([arn])
             .when("StringEquals", "aws:SourceAccount", [cx.account_id.clone()]),
-        Statement::deny(["sqs:*"])
-            .sid("TlsOnly")
-            .everybody()
-            .on([arn])
-            .when("Bool", "aws:SecureTransport", ["false"]),
+        Statement::deny(["sqs:*"]).sid("TlsOnly").everybody().on([arn]).when("Bool", "aws:SecureTransport", ["false"]),
     ])
 }
 
 #[async_trait]
 impl Resource for Queue {
     const KIND: &'static str = "AWS::SQS::Queue";
-    const FIELDS: &'static [Field] = &[
-        Field { name: "name", on_change: OnChange::Replace },
-        Field { name: "fifo", on_change: OnChange::Replace },
-    ];
+    const FIELDS: &'static [Field] =
+        &[Field { name: "name", on_change: OnChange::Replace }, Field { name: "fifo", on_change: OnChange::Replace }];
     const DATA: Option<&'static str> = Some("the messages in the queue");
 
     fn name(properties: &Value) -> Option<String> {

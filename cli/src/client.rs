@@ -1,0 +1,187 @@
+//! Landfall's HTTP API: requests, and what an error answer means for the person at the terminal.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::account::Account;
+use crate::api::{Accepted, Deployment, Detail, Installation, entries, read};
+use crate::error::{Exit, Failure};
+use crate::http::{Answer, Broken, Http, segment};
+
+/// Pauses before a request is sent again.
+const PAUSES: [Duration; 3] = [Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(3)];
+
+/// A client of one installation.
+pub struct Client {
+    /// The account it works in.
+    pub account: Account,
+    http: Http,
+    url: String,
+}
+
+/// What a new deployment is asked to do.
+#[derive(Clone, Debug, Default)]
+pub struct Order<'a> {
+    /// `deploy`, `plan`, `destroy`.
+    pub action: &'a str,
+    /// Uploaded object and its version, when it is not the layer's own.
+    pub upload: Option<(&'a str, Option<&'a str>)>,
+    /// Key that the config claims.
+    pub key: Option<&'a str>,
+    /// Chosen environment.
+    pub environment: Option<&'a str>,
+}
+
+impl Client {
+    /// Finds the API.
+    pub async fn open(account: Account) -> Result<Self, Failure> {
+        let url = account.api_url().await?;
+        let Some(credentials) = account.config.credentials_provider() else {
+            let error = std::io::Error::other("no source of credentials is configured");
+            return Err(crate::http::no_credentials(&error));
+        };
+        let http = Http::new(credentials, account.region.clone());
+        Ok(Self { account, http, url })
+    }
+
+    /// Reads something.
+    pub async fn get(&self, path: &str) -> Result<Value, Failure> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            let result = self.once("GET", path, None).await;
+            let again = match &result {
+                Ok(answer) => answer.status == 429 || answer.status >= 500,
+                Err(Broken::Transport(_)) => true,
+                Err(Broken::Local(_)) => false,
+            };
+            match pauses.next() {
+                Some(pause) if again => tokio::time::sleep(*pause).await,
+                Some(_) | None => return self.understood("GET", path, result).await,
+            }
+        }
+    }
+
+    /// Asks for something. Not repeated: what an answer that got lost has done is not known.
+    pub async fn send(&self, method: &str, path: &str, body: &Value) -> Result<Value, Failure> {
+        let result = self.once(method, path, Some(body)).await;
+        self.understood(method, path, result).await
+    }
+
+    /// What is installed.
+    pub async fn installation(&self) -> Result<Installation, Failure> {
+        read(&self.get("/installation").await?)
+    }
+
+    /// A deployment with its modules, as it came.
+    pub async fn detail_json(&self, layer: &str, number: u64) -> Result<Value, Failure> {
+        self.get(&format!("{}/deployments/{number}", layer_path(layer))).await
+    }
+
+    /// A deployment with its modules.
+    pub async fn detail(&self, layer: &str, number: u64) -> Result<Detail, Failure> {
+        read(&self.detail_json(layer, number).await?)
+    }
+
+    /// The plan of a deployment, as it came.
+    pub async fn plan(&self, layer: &str, number: u64) -> Result<Value, Failure> {
+        self.get(&format!("{}/deployments/{number}/plan", layer_path(layer))).await
+    }
+
+    /// The newest deployment of a layer.
+    pub async fn newest(&self, layer: &str) -> Result<Deployment, Failure> {
+        let answer = self.get(&format!("{}/deployments?limit=1", layer_path(layer))).await?;
+        entries::<Deployment>(&answer, "deployments")?
+            .into_iter()
+            .next()
+            .ok_or_else(|| Failure::new(Exit::NotFound, format!("{layer} has no deployment")))
+    }
+
+    /// Asks for a deployment.
+    pub async fn order(&self, layer: &str, order: &Order<'_>) -> Result<Accepted, Failure> {
+        let mut body = json!({ "action": order.action });
+        if let Some((key, version)) = order.upload {
+            body["upload"] = json!({ "key": key, "version_id": version });
+        }
+        if let Some(key) = order.key {
+            body["key"] = json!(key);
+        }
+        if let Some(environment) = order.environment {
+            body["environment"] = json!(environment);
+        }
+        read(&self.send("POST", &format!("{}/deployments", layer_path(layer)), &body).await?)
+    }
+
+    /// Decides on a plan.
+    pub async fn decide(&self, id: (&str, u64), hash: &str, decision: &str, reason: &str) -> Result<Value, Failure> {
+        let body = json!({ "decision": decision, "plan_hash": hash, "reason": reason });
+        self.send("POST", &format!("{}/deployments/{}/approval", layer_path(id.0), id.1), &body).await
+    }
+
+    async fn once(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, Broken> {
+        self.http.send(method, &format!("{}{path}", self.url), body).await
+    }
+
+    async fn understood(&self, method: &str, path: &str, result: Result<Answer, Broken>) -> Result<Value, Failure> {
+        match result {
+            Ok(answer) if answer.status < 400 => Ok(answer.body),
+            Ok(answer) => Err(self.refused(method, path, &answer)),
+            Err(Broken::Local(failure)) => Err(failure),
+            Err(Broken::Transport(reason)) => {
+                self.account.forget_api().await;
+                let hint = if self.account.is_api_given() {
+                    "is the address right? it was given by --api or LANDFALL_API"
+                } else {
+                    "the address came from the stack's output ApiUrl and is looked up again next time"
+                };
+                let text = format!("Landfall does not answer at {}: {reason}", self.url);
+                Err(Failure::new(Exit::Unreachable, text).with_hint(hint))
+            }
+        }
+    }
+
+    /// Our own errors are `{error: {code, message, hint}}`; API Gateway's are `{message}`.
+    fn refused(&self, method: &str, path: &str, answer: &Answer) -> Failure {
+        let own = &answer.body["error"];
+        let said = own["message"]
+            .as_str()
+            .or_else(|| answer.body["message"].as_str())
+            .or_else(|| answer.body["Message"].as_str())
+            .or_else(|| answer.body.as_str())
+            .unwrap_or_default()
+            .trim();
+        let hint = own["hint"].as_str().map(str::to_owned);
+        let plain_path = path.split('?').next().unwrap_or(path);
+        let (exit, message, fallback) = match answer.status {
+            401 | 403 if own.is_null() => (
+                Exit::Unreachable,
+                format!("denied: {method} {plain_path}: {}", if said.is_empty() { "forbidden" } else { said }),
+                Some(format!(
+                    "the caller needs execute-api:Invoke on arn:aws:execute-api:{}:*:*/*/{method}{plain_path}",
+                    self.account.region
+                )),
+            ),
+            401 | 403 => (Exit::Unreachable, said.to_owned(), None),
+            404 if own.is_null() => (
+                Exit::NotFound,
+                format!("not found: {method} {plain_path}"),
+                Some("is this the address of Landfall's API? see --api".to_owned()),
+            ),
+            404 => (Exit::NotFound, said.to_owned(), None),
+            409 | 423 => (Exit::InTheWay, said.to_owned(), None),
+            400..=499 => (Exit::Invalid, said.to_owned(), None),
+            status => (
+                Exit::Failed,
+                format!("{method} {plain_path} failed with status {status}: {said}"),
+                Some("the log of the api function says more".to_owned()),
+            ),
+        };
+        let message = if message.is_empty() { format!("{method} {plain_path}: status {}", answer.status) } else { message };
+        Failure { exit, message, hint: hint.or(fallback) }
+    }
+}
+
+/// The path of a layer.
+pub fn layer_path(layer: &str) -> String {
+    format!("/layers/{}", segment(layer))
+}

@@ -1,0 +1,153 @@
+//! Signed HTTP requests. The transport is the one of the AWS SDK, so there is one TLS stack and one set of proxy rules.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig};
+use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpClient};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use serde_json::Value;
+
+use crate::error::{Exit, Failure, chain};
+
+/// An answer later than this is no answer: API Gateway itself gives up after 30 seconds.
+const TIMEOUT: Duration = Duration::from_secs(35);
+
+/// Names under `localhost` are this machine (RFC 6761, section 6.3), which the system's resolver need not know; other
+/// names are looked up as usual.
+#[derive(Clone, Debug)]
+pub struct Names;
+
+impl ResolveDns for Names {
+    fn resolve_dns<'a>(&'a self, name: &'a str) -> DnsFuture<'a> {
+        DnsFuture::new(async move {
+            if name == "localhost" || name.ends_with(".localhost") {
+                return Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+            }
+            let found = tokio::net::lookup_host((name, 0)).await.map_err(ResolveDnsError::new)?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
+
+/// The transport for the SDK's own clients.
+pub fn sdk_transport() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_with_resolver(Names)
+}
+
+/// Sends signed requests.
+#[derive(Clone)]
+pub struct Http {
+    connector: Connector,
+    credentials: SharedCredentialsProvider,
+    region: String,
+}
+
+/// A status and a body.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON body; text that is not JSON as a string.
+    pub body: Value,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Broken {
+    /// Nobody answered; the text says why.
+    Transport(String),
+    /// The request could not even be made.
+    Local(Failure),
+}
+
+impl Http {
+    /// Requests signed for a region by credentials.
+    pub fn new(credentials: SharedCredentialsProvider, region: String) -> Self {
+        let connector = Connector::builder()
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_with_resolver(Names);
+        Self { connector, credentials, region }
+    }
+
+    /// Sends one request.
+    pub async fn send(&self, method: &str, url: &str, body: Option<&Value>) -> Result<Answer, Broken> {
+        let request = self.signed(method, url, body).await.map_err(Broken::Local)?;
+        let lost = |error: &dyn std::error::Error| Broken::Transport(chain(error));
+        let exchange = async {
+            let response = self.connector.call(request).await.map_err(|error| lost(&error))?;
+            let status = response.status().as_u16();
+            let body = ByteStream::new(response.into_body()).collect().await.map_err(|error| lost(&error))?.to_vec();
+            let body = serde_json::from_slice(&body)
+                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
+            Ok(Answer { status, body })
+        };
+        let late = || Broken::Transport(format!("no answer within {} seconds", TIMEOUT.as_secs()));
+        tokio::time::timeout(TIMEOUT, exchange).await.map_err(|_| late())?
+    }
+
+    async fn signed(&self, method: &str, url: &str, body: Option<&Value>) -> Result<HttpRequest, Failure> {
+        let credentials = self.credentials.provide_credentials().await.map_err(|error| no_credentials(&error))?;
+        let invalid = |error: &dyn std::error::Error| {
+            Failure::new(Exit::Invalid, format!("cannot send a request to {url}: {}", chain(error)))
+        };
+        let payload = body.map(Value::to_string).unwrap_or_default();
+        let mut settings = SigningSettings::default();
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        let identity = credentials.into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name("execute-api")
+            .time(SystemTime::now())
+            .settings(settings)
+            .build()
+            .map_err(|error| invalid(&error))?;
+        let content = body.map(|_| ("content-type", "application/json"));
+        let signable =
+            SignableRequest::new(method, url, content.into_iter(), SignableBody::Bytes(payload.as_bytes()))
+                .map_err(|error| invalid(&error))?;
+        let (instructions, _) = sign(signable, &params.into()).map_err(|error| invalid(&error))?.into_parts();
+
+        let mut request = HttpRequest::new(SdkBody::from(payload));
+        request.set_method(method).map_err(|error| invalid(&error))?;
+        request.set_uri(url.to_owned()).map_err(|error| invalid(&error))?;
+        let agent = concat!("landfall/", env!("CARGO_PKG_VERSION"));
+        request.headers_mut().insert("user-agent", agent);
+        for (name, value) in content {
+            request.headers_mut().insert(name, value);
+        }
+        for (name, value) in instructions.headers() {
+            request.headers_mut().insert(name.to_owned(), value.to_owned());
+        }
+        Ok(request)
+    }
+}
+
+/// What to do when the credential chain finds nothing.
+pub fn no_credentials(error: &dyn std::error::Error) -> Failure {
+    Failure::new(Exit::Unreachable, format!("no AWS credentials: {}", chain(error))).with_hint(
+        "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for the local AWS: eval \"$(landfall local env)\"",
+    )
+}
+
+/// A path segment with everything escaped that is not plainly a name.
+pub fn segment(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
