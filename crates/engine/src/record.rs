@@ -326,6 +326,7 @@ pub(crate) fn state(error: StateError) -> Error {
         StateError::NotFound { .. } => Kind::NotFound,
         StateError::Conflict { .. } | StateError::LeaseLost { .. } | StateError::LeaseHeld { .. } => Kind::Conflict,
         StateError::Corrupt { .. } => Kind::Corrupt,
+        StateError::TooLarge { .. } => Kind::Quota,
         StateError::Setting { .. } => Kind::Invalid,
         StateError::Aws { .. } if error.is_transient() => Kind::Throttled,
         StateError::Aws { .. } => Kind::Unexpected,

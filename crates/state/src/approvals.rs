@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::Phase;
 use crate::error::StateError;
 use crate::keys;
+use crate::limits::{MESSAGE, shortened};
 use crate::store::{Store, Write, attribute, text};
 
 /// What was decided.
@@ -99,25 +100,29 @@ impl Store {
         if approval.plan_hash != plan_hash {
             return Err(StateError::conflict(format!("deployment {id} has another plan; look at it again")));
         }
-        if let Some(made) = approval.decision
-            && made != decision
-        {
-            return Err(StateError::conflict(format!("deployment {id} was decided already")));
+        match approval.decision {
+            Some(made) if made == decision => {}
+            Some(_) => return Err(StateError::conflict(format!("deployment {id} was decided already"))),
+            None => {
+                let decided = Approval {
+                    decision: Some(decision),
+                    by: Some(by.to_owned()),
+                    reason: reason.map(|reason| shortened(reason, MESSAGE)),
+                    decided_at: Some(self.now()),
+                    ..approval
+                };
+                // Of two who decide at the same moment one is told so.
+                let write = Write::update(keys::layer(layer), keys::deployment(number), "SET approval = :approval")
+                    .when("#status = :running AND approval.plan_hash = :hash AND approval.decision = :open")
+                    .name("#status", "status")
+                    .value(":running", text("running"))
+                    .value(":hash", text(plan_hash))
+                    .value(":open", attribute(&None::<Decision>)?)
+                    .value(":approval", attribute(&decided)?);
+                let lost = || StateError::conflict(format!("deployment {id} does not run or was decided already"));
+                self.expect(vec![write], lost).await?;
+            }
         }
-        let decided = Approval {
-            decision: Some(decision),
-            by: Some(by.to_owned()),
-            reason: reason.map(str::to_owned),
-            decided_at: Some(self.now()),
-            ..approval
-        };
-        let write = Write::update(keys::layer(layer), keys::deployment(number), "SET approval = :approval")
-            .when("#status = :running AND approval.plan_hash = :hash")
-            .name("#status", "status")
-            .value(":running", text("running"))
-            .value(":hash", text(plan_hash))
-            .value(":approval", attribute(&decided)?);
-        self.expect(vec![write], || StateError::conflict(format!("deployment {id} does not run"))).await?;
         let pending: Option<Pending> = self.get(&keys::layer(layer), &keys::approval(number)).await?;
         pending.map(|pending| pending.task_token).ok_or_else(|| StateError::not_found(format!("the approval of {id}")))
     }

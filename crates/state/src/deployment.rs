@@ -9,6 +9,7 @@ use crate::approvals::Approval;
 use crate::documents::DocumentRef;
 use crate::error::StateError;
 use crate::keys;
+use crate::limits::{DIAGNOSTICS, MESSAGE, shortened};
 use crate::store::{Store, Write, attribute, number, text};
 
 /// What a change asks for.
@@ -300,6 +301,9 @@ pub struct Finished {
     pub diagnostics: Option<String>,
 }
 
+/// Place of the queue in the transaction that ends a deployment.
+const PLACE: usize = 1;
+
 impl Store {
     /// One deployment.
     ///
@@ -346,16 +350,30 @@ impl Store {
                 .name("#status", "status")
                 .value(":running", text("running"))
                 .value(":phase", attribute(&phase)?)
-                .value(":message", attribute(&message)?);
+                .value(":message", attribute(&message.map(|text| shortened(text, MESSAGE)))?);
         self.expect(vec![write], || StateError::conflict(format!("deployment {layer}/{number_} does not run"))).await
     }
 
-    /// Ends a running deployment and frees the layer's place in the queue, in one transaction.
+    /// Ends a running or waiting deployment and frees its place in the queue, in one transaction.
     /// `false` when it had ended before.
     pub async fn finish(&self, layer: &str, number_: u64, end: Finished) -> Result<bool, StateError> {
+        for place in ["running", "waiting"] {
+            match self.transact(self.ending(layer, number_, &end, place)?).await? {
+                None => return Ok(true),
+                Some(PLACE) => {}
+                Some(_) => return Ok(false),
+            }
+        }
+        Ok(false)
+    }
+
+    fn ending(&self, layer: &str, number_: u64, end: &Finished, place: &str) -> Result<Vec<Write>, StateError> {
         let now = self.now();
+        let pk = keys::layer(layer);
+        let message = end.message.as_ref().map(|text| shortened(text, MESSAGE));
+        let diagnostics = end.diagnostics.as_ref().map(|text| shortened(text, DIAGNOSTICS));
         let update = Write::update(
-            keys::layer(layer),
+            &pk,
             keys::deployment(number_),
             "SET #status = :status, outcome = :outcome, message = :message, #diagnostics = :diagnostics, \
              finished_at = :now REMOVE phase",
@@ -366,19 +384,21 @@ impl Store {
         .value(":queued", text("queued"))
         .value(":status", attribute(&end.status)?)
         .value(":outcome", attribute(&end.outcome)?)
-        .value(":message", attribute(&end.message)?)
+        .value(":message", attribute(&message)?)
         .name("#diagnostics", "diagnostics")
-        .value(":diagnostics", attribute(&end.diagnostics)?)
+        .value(":diagnostics", attribute(&diagnostics)?)
         .value(":now", attribute(&now)?);
-        let free = Write::update(keys::layer(layer), keys::QUEUE, "REMOVE running")
-            .when("running = :number")
+        let free = Write::update(&pk, keys::QUEUE, "REMOVE #place")
+            .when("#place = :number")
+            .name("#place", place)
             .value(":number", number(number_));
-        let layer_record =
-            Write::update(keys::layer(layer), keys::LAYER, "SET last_deployment = :number, updated_at = :now")
-                .when("attribute_exists(pk)")
-                .value(":number", number(number_))
-                .value(":now", attribute(&now)?);
-        Ok(self.transact(vec![update, free, layer_record]).await?.is_none())
+        let layer_record = Write::update(&pk, keys::LAYER, "SET last_deployment = :number, updated_at = :now")
+            .when("attribute_exists(pk)")
+            .value(":number", number(number_))
+            .value(":now", attribute(&now)?);
+        // A task token that nobody will use any more.
+        let approval = Write::delete(&pk, keys::approval(number_));
+        Ok(vec![update, free, layer_record, approval])
     }
 
     /// Writes everything, or answers with the error of the caller's choice when a condition does not hold.

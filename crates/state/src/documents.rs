@@ -1,5 +1,6 @@
 //! Documents (configs, runs, plans) in the config bucket under `.landfall/`, named by their hash.
 
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -38,14 +39,13 @@ impl Store {
     /// # Errors
     /// [`StateError::Corrupt`] when the bytes do not have the hash that the reference names.
     pub async fn get_document(&self, document: &DocumentRef) -> Result<Vec<u8>, StateError> {
-        let answer = self
-            .s3
-            .get_object()
-            .bucket(&*self.bucket)
-            .key(&document.key)
-            .send()
-            .await
-            .map_err(|error| StateError::aws("GetObject", error))?;
+        let answer =
+            self.s3.get_object().bucket(&*self.bucket).key(&document.key).send().await.map_err(|error| match error
+                .as_service_error()
+            {
+                Some(GetObjectError::NoSuchKey(_)) => StateError::not_found(format!("the document {}", document.key)),
+                Some(_) | None => StateError::aws("GetObject", error),
+            })?;
         let bytes = answer
             .body
             .collect()

@@ -49,6 +49,14 @@ pub enum StateError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A record is larger than DynamoDB takes: nothing was written.
+    #[error("the record {what} would be {kilobytes} KB long; DynamoDB takes 400 KB")]
+    TooLarge {
+        /// Which record.
+        what: String,
+        /// About how long it would be.
+        kilobytes: usize,
+    },
     /// A setting is missing from the environment.
     #[error("the environment variable {name} is not set")]
     Setting {
@@ -113,6 +121,7 @@ impl StateError {
             | Self::LeaseLost { .. }
             | Self::LeaseHeld { .. }
             | Self::Corrupt { .. }
+            | Self::TooLarge { .. }
             | Self::Setting { .. } => false,
         }
     }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::StateError;
 use crate::keys;
+use crate::limits::{ERROR, shortened};
 use crate::store::{Store, Write};
 
 /// An event.
@@ -28,9 +29,9 @@ impl Store {
         let identity = format!("{}{:?}{}", event.kind, event.module, event.message);
         let mut id = hex::encode(Sha256::digest(identity));
         id.truncate(8);
-        // Milliseconds of fixed width sort as text.
-        let sk = format!("{}{:015}#{id}", keys::events(number), event.at.as_millisecond());
-        self.transact(vec![Write::put(keys::layer(layer), sk, event)?.if_absent()]).await?;
+        let sk = format!("{}#{id}", keys::events_at(number, event.at));
+        let event = Event { message: shortened(&event.message, ERROR), ..event.clone() };
+        self.transact(vec![Write::put(keys::layer(layer), sk, &event)?.if_absent()]).await?;
         Ok(())
     }
 
@@ -50,7 +51,9 @@ impl Store {
 
     /// The events of a deployment after `after`, oldest first.
     pub async fn events(&self, layer: &str, number: u64, after: Option<Timestamp>) -> Result<Vec<Event>, StateError> {
-        let all: Vec<Event> = self.query(&keys::layer(layer), &keys::events(number)).await?;
-        Ok(all.into_iter().filter(|event| after.is_none_or(|after| event.at > after)).collect())
+        let from = after.map_or_else(|| keys::events(number), |after| keys::events_at(number, after));
+        let to = keys::events_at(number, Timestamp::MAX);
+        let found: Vec<Event> = self.range(&keys::layer(layer), &from, &to).await?;
+        Ok(found.into_iter().filter(|event| after.is_none_or(|after| event.at > after)).collect())
     }
 }

@@ -1,5 +1,7 @@
 //! The keys of the single table: `pk` and `sk`, and the one index `gsi1` that lists layers.
 
+use jiff::Timestamp;
+
 /// Partition of the index that lists all layers.
 pub(crate) const LAYERS: &str = "LAYERS";
 
@@ -46,6 +48,11 @@ pub(crate) fn runs(number: u64) -> String {
 
 pub(crate) fn events(number: u64) -> String {
     format!("EVENT#{number:010}#")
+}
+
+/// Begin of the keys of a deployment's events at a moment. Microseconds of fixed width sort as text.
+pub(crate) fn events_at(number: u64, at: Timestamp) -> String {
+    format!("{}{:018}", events(number), at.as_microsecond())
 }
 
 pub(crate) fn module(module: &str) -> String {

@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::documents::DocumentRef;
 use crate::error::StateError;
 use crate::keys;
-use crate::store::{Store, text};
+use crate::queue::Queue;
+use crate::store::{Store, read, text};
 
 /// Whether a layer is an environment or a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,6 +88,16 @@ pub struct LayerRecord {
     pub schema: u32,
 }
 
+impl LayerRecord {
+    /// Whether the layer exists or is about to, so that its name is taken by its key.
+    pub fn is_alive(&self, queue: Queue) -> bool {
+        match self.status {
+            LayerStatus::Deployed | LayerStatus::Failed => true,
+            LayerStatus::New | LayerStatus::Destroyed => queue.is_busy(),
+        }
+    }
+}
+
 /// A deployed module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModuleRecord {
@@ -137,9 +148,7 @@ impl Store {
             .send();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| StateError::aws("Query", error))?;
-            let record = serde_dynamo::from_item(item)
-                .map_err(|error| StateError::Corrupt { what: "layer".to_owned(), source: Box::new(error) })?;
-            found.push(record);
+            found.push(read(item, keys::LAYERS, keys::LAYER)?);
         }
         Ok(found)
     }

@@ -4,6 +4,10 @@
 //! environment, so that services of one environment run side by side and the environment itself does not change under
 //! them. The counter `shared_version` on the environment's lease changes with every shared lease, so that "there are no
 //! shared leases" can be checked in the same transaction that takes the exclusive one.
+//!
+//! Clocks differ between machines, so an end is only the reason why a lease may be taken over; what keeps the former
+//! holder from writing is the token, and for a service its shared lease: whoever takes the environment over removes the
+//! shared leases that have ended, and a service without one writes nothing.
 
 use std::time::Duration;
 
@@ -61,6 +65,9 @@ pub struct LeaseInfo {
     pub expires_at: Timestamp,
     /// What it is doing.
     pub doing: String,
+    /// The environment on which a shared lease is held.
+    #[serde(default)]
+    pub environment: Option<String>,
 }
 
 /// The record of a layer's lease. Times are milliseconds since 1970, so that DynamoDB compares them as numbers.
@@ -81,6 +88,9 @@ pub struct LeaseRecord {
     /// What it is doing.
     #[serde(default)]
     pub doing: String,
+    /// The environment on which the holder has a shared lease.
+    #[serde(default)]
+    pub environment: Option<String>,
     /// Changes with every shared lease taken or given back.
     #[serde(default)]
     pub shared_version: u64,
@@ -110,21 +120,41 @@ const IS_FREE: &str = "attribute_not_exists(holder) OR expires_ms <= :now";
 /// [`LeaseRecord::admits`] as DynamoDB checks it.
 const ADMITS: &str = "#token = :token AND attribute_exists(holder) AND expires_ms > :now";
 
+/// What a lease loses when nobody holds it any more. The token stays: it only grows.
+const RELEASE: &str = "REMOVE holder, since, expires_ms, doing, environment";
+/// That a shared lease is the one that was taken with a token.
+const IS_OURS: &str = "holder = :holder AND #token = :token";
+/// Shared leases that one transaction removes at most; DynamoDB takes 100 items in all.
+const AT_ONCE: usize = 90;
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Shared {
     service: String,
     holder: String,
+    /// Token of the service's own lease.
+    token: u64,
+    since: i64,
     expires_ms: i64,
 }
 
 impl Lease {
-    /// The check that goes into every transaction under this lease.
-    pub(crate) fn check(&self, now: Timestamp) -> Write {
-        Write::check(keys::layer(&self.layer), keys::LEASE)
+    /// The checks that go into every transaction under this lease.
+    pub(crate) fn checks(&self, now: Timestamp) -> Vec<Write> {
+        let now = number(now.as_millisecond());
+        let own = Write::check(keys::layer(&self.layer), keys::LEASE)
             .when(ADMITS)
             .name("#token", "token")
             .value(":token", number(self.token))
-            .value(":now", number(now.as_millisecond()))
+            .value(":now", now.clone());
+        let shared = self.environment.as_ref().map(|environment| {
+            Write::check(keys::layer(environment), keys::shared(&self.layer))
+                .when(format!("{IS_OURS} AND expires_ms > :now"))
+                .name("#token", "token")
+                .value(":token", number(self.token))
+                .value(":holder", text(self.holder.clone()))
+                .value(":now", now)
+        });
+        std::iter::once(own).chain(shared).collect()
     }
 
     pub(crate) fn lost(&self) -> StateError {
@@ -146,55 +176,22 @@ impl Store {
     pub async fn acquire(&self, request: AcquireRequest<'_>) -> Result<Lease, StateError> {
         for _ in 0..20 {
             let now = self.now().as_millisecond();
-            let ttl = i64::try_from(request.ttl.as_millis()).unwrap_or(i64::MAX);
-            let expires = now.saturating_add(ttl);
             let record = self.lease_record(request.layer).await?;
             if !record.may_take(request.holder, now) {
                 return Err(held(request.layer, &record));
             }
-            if let Some(shared) = self.live_shared(request.layer, now).await?.into_iter().next() {
-                return Err(StateError::LeaseHeld {
-                    layer: request.layer.to_owned(),
-                    holder: shared.holder,
-                    since: self.now(),
-                    expires_at: at(shared.expires_ms),
-                    doing: format!("deploying {}", shared.service),
-                });
-            }
-            let take = Write::update(
-                keys::layer(request.layer),
-                keys::LEASE,
-                "SET holder = :holder, since = :now, expires_ms = :expires, doing = :doing, layer = :layer, \
-                 shared_version = if_not_exists(shared_version, :zero) ADD #token :one",
-            )
-            .when(format!(
-                "({MAY_TAKE}) AND (attribute_not_exists(shared_version) OR shared_version = :shared) AND \
-                 (attribute_not_exists(#token) OR #token = :seen)"
-            ))
-            .name("#token", "token")
-            .value(":holder", text(request.holder))
-            .value(":now", number(now))
-            .value(":expires", number(expires))
-            .value(":doing", text(request.doing))
-            .value(":layer", text(request.layer))
-            .value(":zero", number(0))
-            .value(":one", number(1))
-            .value(":seen", number(record.token))
-            .value(":shared", number(record.shared_version));
-            let mut writes = vec![take];
-            if let Some(environment) = request.environment {
-                let shared = Shared {
-                    service: request.layer.to_owned(),
-                    holder: request.holder.to_owned(),
-                    expires_ms: expires,
-                };
-                writes.push(
-                    Write::update(keys::layer(environment), keys::LEASE, "ADD shared_version :one")
-                        .when(IS_FREE)
-                        .value(":one", number(1))
-                        .value(":now", number(now)),
-                );
-                writes.push(Write::put(keys::layer(environment), keys::shared(request.layer), &shared)?);
+            let expires = ends(now, request.ttl);
+            let mut writes = vec![take(&request, &record, now, expires)];
+            match request.environment {
+                Some(environment) => writes.extend(share(&request, environment, record.token + 1, now, expires)?),
+                None => {
+                    let ended = self.ended_shares(request.layer, now).await?;
+                    if ended.len() > AT_ONCE {
+                        self.transact(ended.into_iter().take(AT_ONCE).collect()).await?;
+                        continue;
+                    }
+                    writes.extend(ended);
+                }
             }
             match self.transact(writes).await? {
                 None => {
@@ -206,7 +203,7 @@ impl Store {
                         environment: request.environment.map(str::to_owned),
                     });
                 }
-                Some(1) => {
+                Some(1) if request.environment.is_some() => {
                     let environment = request.environment.unwrap_or_default();
                     let record = self.lease_record(environment).await?;
                     if record.is_held(now) {
@@ -220,49 +217,53 @@ impl Store {
         Err(StateError::conflict(format!("the lease of layer {} changes too often", request.layer)))
     }
 
+    /// The removal of the shared leases of an environment that have ended.
+    ///
+    /// # Errors
+    /// [`StateError::LeaseHeld`] naming the oldest one that has not.
+    async fn ended_shares(&self, environment: &str, now: i64) -> Result<Vec<Write>, StateError> {
+        let all: Vec<Shared> = self.query(&keys::layer(environment), "SHARED#").await?;
+        let live = all.iter().filter(|shared| shared.expires_ms > now).min_by_key(|shared| shared.since);
+        if let Some(shared) = live {
+            return Err(StateError::LeaseHeld {
+                layer: environment.to_owned(),
+                holder: shared.holder.clone(),
+                since: at(shared.since),
+                expires_at: at(shared.expires_ms),
+                doing: format!("deploying {}", shared.service),
+            });
+        }
+        let remove = |shared: &Shared| {
+            Write::delete(keys::layer(environment), keys::shared(&shared.service))
+                .when("attribute_not_exists(pk) OR expires_ms <= :now")
+                .value(":now", number(now))
+        };
+        Ok(all.iter().map(remove).collect())
+    }
+
     /// Moves the end of a lease and says what its holder is doing.
     ///
     /// # Errors
     /// [`StateError::LeaseLost`] when it is over or somebody else has it: an ended lease is never revived.
     pub async fn renew(&self, lease: &Lease, doing: &str, ttl: Duration) -> Result<Lease, StateError> {
-        let now = self.now().as_millisecond();
-        let expires = now.saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
-        let mut writes = vec![
-            Write::update(keys::layer(&lease.layer), keys::LEASE, "SET expires_ms = :expires, doing = :doing")
-                .when(ADMITS)
-                .name("#token", "token")
-                .value(":token", number(lease.token))
-                .value(":now", number(now))
-                .value(":expires", number(expires))
-                .value(":doing", text(doing)),
-        ];
-        if let Some(environment) = &lease.environment {
-            writes.push(
-                Write::update(keys::layer(environment), keys::shared(&lease.layer), "SET expires_ms = :expires")
-                    .when("holder = :holder")
-                    .value(":expires", number(expires))
-                    .value(":holder", text(lease.holder.clone())),
-            );
-        }
-        self.expect(writes, || lease.lost()).await?;
+        let now = self.now();
+        let expires = ends(now.as_millisecond(), ttl);
+        self.expect(lease.renewal(now, expires, doing), || lease.lost()).await?;
         Ok(Lease { expires_at: at(expires), ..lease.clone() })
     }
 
     /// Gives a lease back. Giving back a lease that is lost does nothing: it is somebody else's by then.
     pub async fn release(&self, lease: &Lease) -> Result<(), StateError> {
-        let release = Write::update(keys::layer(&lease.layer), keys::LEASE, "REMOVE holder, since, expires_ms, doing")
-            .when("#token = :token")
+        let own = Write::update(keys::layer(&lease.layer), keys::LEASE, RELEASE)
+            .when("#token = :token AND holder = :holder")
             .name("#token", "token")
-            .value(":token", number(lease.token));
-        self.transact(vec![release]).await?;
+            .value(":token", number(lease.token))
+            .value(":holder", text(lease.holder.clone()));
+        let mut writes = vec![own];
         if let Some(environment) = &lease.environment {
-            let shared = Write::delete(keys::layer(environment), keys::shared(&lease.layer))
-                .when("holder = :holder")
-                .value(":holder", text(lease.holder.clone()));
-            let version = Write::update(keys::layer(environment), keys::LEASE, "ADD shared_version :one")
-                .value(":one", number(1));
-            self.transact(vec![shared, version]).await?;
+            writes.extend(unshare(environment, &lease.layer, &lease.holder, lease.token));
         }
+        self.transact(writes).await?;
         Ok(())
     }
 
@@ -289,24 +290,115 @@ impl Store {
         if record.holder.is_none() {
             return Err(StateError::not_found(format!("a lease of layer {layer}")));
         }
-        let take =
-            Write::update(keys::layer(layer), keys::LEASE, "REMOVE holder, since, expires_ms, doing ADD #token :one")
-                .when("#token = :token")
-                .name("#token", "token")
-                .value(":token", number(record.token))
-                .value(":one", number(1));
-        self.expect(vec![take], || StateError::conflict(format!("the lease of layer {layer} changed hands"))).await?;
+        let take = Write::update(keys::layer(layer), keys::LEASE, format!("{RELEASE} ADD #token :one"))
+            .when("#token = :token")
+            .name("#token", "token")
+            .value(":token", number(record.token))
+            .value(":one", number(1));
+        let mut writes = vec![take];
+        if let (Some(environment), Some(holder)) = (&record.environment, &record.holder) {
+            writes.extend(unshare(environment, layer, holder, record.token));
+        }
+        self.expect(writes, || StateError::conflict(format!("the lease of layer {layer} changed hands"))).await?;
         Ok(info(layer, &record))
     }
 
     async fn lease_record(&self, layer: &str) -> Result<LeaseRecord, StateError> {
         Ok(self.get(&keys::layer(layer), keys::LEASE).await?.unwrap_or_default())
     }
+}
 
-    async fn live_shared(&self, layer: &str, now: i64) -> Result<Vec<Shared>, StateError> {
-        let all: Vec<Shared> = self.query(&keys::layer(layer), "SHARED#").await?;
-        Ok(all.into_iter().filter(|shared| shared.expires_ms > now).collect())
+impl Lease {
+    /// The writes that move its end, in place of [`Lease::checks`].
+    pub(crate) fn renewal(&self, now: Timestamp, expires: i64, doing: &str) -> Vec<Write> {
+        let own = Write::update(keys::layer(&self.layer), keys::LEASE, "SET expires_ms = :expires, doing = :doing")
+            .when(ADMITS)
+            .name("#token", "token")
+            .value(":token", number(self.token))
+            .value(":now", number(now.as_millisecond()))
+            .value(":expires", number(expires))
+            .value(":doing", text(doing));
+        let shared = self.environment.as_ref().map(|environment| {
+            Write::update(keys::layer(environment), keys::shared(&self.layer), "SET expires_ms = :expires")
+                .when(IS_OURS)
+                .name("#token", "token")
+                .value(":token", number(self.token))
+                .value(":holder", text(self.holder.clone()))
+                .value(":expires", number(expires))
+        });
+        std::iter::once(own).chain(shared).collect()
     }
+}
+
+/// Takes the lease whose record was read, if nothing of it changed since.
+fn take(request: &AcquireRequest<'_>, record: &LeaseRecord, now: i64, expires: i64) -> Write {
+    let (environment, forget) =
+        if request.environment.is_some() { (", environment = :environment", "") } else { ("", " REMOVE environment") };
+    let take = Write::update(
+        keys::layer(request.layer),
+        keys::LEASE,
+        format!(
+            "SET holder = :holder, since = :now, expires_ms = :expires, doing = :doing, layer = :layer, \
+             shared_version = if_not_exists(shared_version, :zero){environment}{forget} ADD #token :one"
+        ),
+    )
+    .when(format!(
+        "({MAY_TAKE}) AND (attribute_not_exists(shared_version) OR shared_version = :shared) AND \
+         (attribute_not_exists(#token) OR #token = :seen)"
+    ))
+    .name("#token", "token")
+    .value(":holder", text(request.holder))
+    .value(":now", number(now))
+    .value(":expires", number(expires))
+    .value(":doing", text(request.doing))
+    .value(":layer", text(request.layer))
+    .value(":zero", number(0))
+    .value(":one", number(1))
+    .value(":seen", number(record.token))
+    .value(":shared", number(record.shared_version));
+    match request.environment {
+        Some(environment) => take.value(":environment", text(environment)),
+        None => take,
+    }
+}
+
+/// Takes a shared lease of a service's environment, if nobody holds the environment.
+fn share(
+    request: &AcquireRequest<'_>,
+    environment: &str,
+    token: u64,
+    now: i64,
+    expires: i64,
+) -> Result<[Write; 2], StateError> {
+    let shared = Shared {
+        service: request.layer.to_owned(),
+        holder: request.holder.to_owned(),
+        token,
+        since: now,
+        expires_ms: expires,
+    };
+    let free = Write::update(keys::layer(environment), keys::LEASE, "ADD shared_version :one")
+        .when(IS_FREE)
+        .value(":one", number(1))
+        .value(":now", number(now));
+    Ok([free, Write::put(keys::layer(environment), keys::shared(request.layer), &shared)?])
+}
+
+/// Gives the shared lease back that was taken with `token`; one that was taken away in the meantime stays so.
+fn unshare(environment: &str, service: &str, holder: &str, token: u64) -> [Write; 2] {
+    let shared = Write::delete(keys::layer(environment), keys::shared(service))
+        .when(format!("attribute_not_exists(pk) OR ({IS_OURS})"))
+        .name("#token", "token")
+        .value(":token", number(token))
+        .value(":holder", text(holder));
+    let version =
+        Write::update(keys::layer(environment), keys::LEASE, "ADD shared_version :one").value(":one", number(1));
+    [shared, version]
+}
+
+/// When a lease ends that is taken or renewed now.
+pub(crate) fn ends(now: i64, ttl: Duration) -> i64 {
+    now.saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn held(layer: &str, record: &LeaseRecord) -> StateError {
@@ -328,6 +420,7 @@ fn info(layer: &str, record: &LeaseRecord) -> LeaseInfo {
         since: at(record.since),
         expires_at: at(record.expires_ms),
         doing: record.doing.clone(),
+        environment: record.environment.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ mod journal;
 mod keys;
 mod layers;
 mod lease;
+mod limits;
 mod queue;
 mod runs;
 mod sources;

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::deployment::{Deployment, NewChange, Status};
 use crate::error::StateError;
+use crate::keys;
 use crate::layers::{LayerRecord, LayerStatus};
+use crate::limits::{DIAGNOSTICS, MESSAGE, shortened};
 use crate::store::{Store, Write, attribute, number, text};
-use crate::{SCHEMA, keys};
 
 /// Who runs and who waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub struct Enqueued {
     /// The waiting deployment whose place it took.
     pub superseded: Option<u64>,
 }
+
+/// Place of the change's record in the transaction that adds it.
+const CHANGE: usize = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct ChangeRecord {
@@ -69,24 +73,19 @@ impl Store {
         let pk = keys::layer(&change.layer);
         let id = change.id();
         for attempt in 0..60u64 {
-            if let Some(known) = self.get::<ChangeRecord>(&pk, &keys::change(&id)).await? {
-                let deployment = self.deployment(&change.layer, known.number).await?;
-                return Ok(Enqueued { deployment, duplicate: true, superseded: None });
-            }
             let now = self.now();
-            let layer = self.layer(&change.layer).await?;
-            let queue = self.queue(&change.layer).await?;
+            let (layer, queue) = tokio::try_join!(self.layer(&change.layer), self.queue(&change.layer))?;
             let counter = layer.as_ref().map_or(0, |layer| layer.counter);
             let next = counter + 1;
             let status = if rejected.is_some() { Status::Rejected } else { Status::Queued };
             let mut deployment = Deployment::new(&change, next, status, now);
             if let Some((message, diagnostics)) = rejected {
-                deployment.message = Some(message.to_owned());
-                deployment.diagnostics = diagnostics.map(str::to_owned);
+                deployment.message = Some(shortened(message, MESSAGE));
+                deployment.diagnostics = diagnostics.map(|text| shortened(text, DIAGNOSTICS));
                 deployment.finished_at = Some(now);
             }
             let mut writes = vec![
-                layer_write(&change, layer.as_ref(), next, counter, rejected.is_some(), now)?,
+                layer_write(&change, layer.as_ref(), queue, rejected.is_some(), now)?,
                 Write::put(&pk, keys::change(&id), &ChangeRecord { number: next })?.if_absent(),
                 Write::put(&pk, keys::deployment(next), &deployment)?.if_absent(),
             ];
@@ -102,12 +101,18 @@ impl Store {
                 }
                 writes.push(wait);
             }
-            if self.transact(writes).await?.is_none() {
-                return Ok(Enqueued {
-                    deployment,
-                    duplicate: false,
-                    superseded: queue.waiting.filter(|_| rejected.is_none()),
-                });
+            match self.transact(writes).await? {
+                None => {
+                    let superseded = queue.waiting.filter(|_| rejected.is_none());
+                    return Ok(Enqueued { deployment, duplicate: false, superseded });
+                }
+                Some(CHANGE) => {
+                    let known: Option<ChangeRecord> = self.get(&pk, &keys::change(&id)).await?;
+                    let known = known.ok_or_else(|| StateError::not_found(format!("change {id}")))?;
+                    let deployment = self.deployment(&change.layer, known.number).await?;
+                    return Ok(Enqueued { deployment, duplicate: true, superseded: None });
+                }
+                Some(_) => {}
             }
             // Another change of the layer came first: look again. A little patience keeps a burst from colliding.
             tokio::time::sleep(std::time::Duration::from_millis(5 + (attempt * 7) % 50)).await;
@@ -154,37 +159,35 @@ impl Store {
 fn layer_write(
     change: &NewChange,
     layer: Option<&LayerRecord>,
-    next: u64,
-    counter: u64,
+    queue: Queue,
     rejected: bool,
     now: Timestamp,
 ) -> Result<Write, StateError> {
+    let counter = layer.map_or(0, |layer| layer.counter);
+    let owner = layer.filter(|layer| layer.is_alive(queue)).and_then(|layer| layer.key.clone());
     // A rejected change does not claim the name for its key.
-    let claims = !rejected && layer.is_none_or(|layer| layer.key.is_none() || layer.status == LayerStatus::Destroyed);
-    let key = if claims || layer.is_none() {
-        (!rejected).then(|| change.source.key.clone())
-    } else {
-        layer.and_then(|layer| layer.key.clone())
+    let key = match (owner, rejected) {
+        (Some(owner), _) => Some(owner),
+        (None, true) => layer.and_then(|layer| layer.key.clone()),
+        (None, false) => Some(change.source.key.clone()),
     };
     let status = layer.map_or(LayerStatus::New, |layer| layer.status);
     Ok(Write::update(
         keys::layer(&change.layer),
         keys::LAYER,
         "SET #counter = :next, layer = :layer, #status = if_not_exists(#status, :status), #key = :key, \
-         updated_at = :now, #schema = :schema, gsi1pk = :layers, gsi1sk = :layer",
+         updated_at = :now, gsi1pk = :layers, gsi1sk = :layer",
     )
     .when("attribute_not_exists(#counter) OR #counter = :counter")
     .name("#counter", "counter")
     .name("#status", "status")
     .name("#key", "key")
-    .name("#schema", "schema")
-    .value(":next", number(next))
+    .value(":next", number(counter + 1))
     .value(":counter", number(counter))
     .value(":layer", text(change.layer.clone()))
     .value(":status", attribute(&status)?)
     .value(":key", attribute(&key)?)
     .value(":now", attribute(&now)?)
-    .value(":schema", number(SCHEMA))
     .value(":layers", text(keys::LAYERS)))
 }
 

@@ -49,24 +49,22 @@ impl Store {
     /// layer is destroyed.
     pub async fn register_source(&self, key: &str, layer: &str, sequencer: &str) -> Result<SourceOutcome, StateError> {
         let sequencer = padded(sequencer);
+        let (pk, sk) = (keys::key(key), keys::KEY);
         for _ in 0..10 {
-            let record: Option<KeyRecord> = self.get(&keys::key(key), keys::KEY).await?;
+            let (record, owner) = tokio::try_join!(self.get::<KeyRecord>(&pk, sk), self.owner(layer))?;
             if let Some(record) = &record {
                 if record.sequencer > sequencer {
                     return Ok(SourceOutcome::Stale);
                 }
-                if record.layer != layer && self.is_alive(&record.layer).await? {
+                if record.layer != layer && self.owner(&record.layer).await?.as_deref() == Some(key) {
                     return Ok(SourceOutcome::KeyOwnsOtherLayer { layer: record.layer.clone() });
                 }
             }
-            if let Some(owner) = self.layer(layer).await?
-                && let Some(owner_key) = owner.key.filter(|owner| owner != key)
-                && self.is_alive(layer).await?
-            {
-                return Ok(SourceOutcome::OwnedByOtherKey { key: owner_key });
+            if let Some(owner) = owner.filter(|owner| owner != key) {
+                return Ok(SourceOutcome::OwnedByOtherKey { key: owner });
             }
             let new = KeyRecord { key: key.to_owned(), layer: layer.to_owned(), sequencer: sequencer.clone() };
-            let put = Write::put(keys::key(key), keys::KEY, &new)?
+            let put = Write::put(&pk, sk, &new)?
                 .when("attribute_not_exists(pk) OR sequencer <= :sequencer")
                 .value(":sequencer", text(sequencer.clone()));
             if self.transact(vec![put]).await?.is_none() {
@@ -76,14 +74,9 @@ impl Store {
         Ok(SourceOutcome::Stale)
     }
 
-    /// Whether a layer exists in any form, so that its name is taken.
-    async fn is_alive(&self, layer: &str) -> Result<bool, StateError> {
-        let record = self.layer(layer).await?;
-        let Some(record) = record else { return Ok(false) };
-        Ok(match record.status {
-            crate::LayerStatus::Deployed | crate::LayerStatus::Failed => true,
-            crate::LayerStatus::New => self.queue(layer).await?.is_busy(),
-            crate::LayerStatus::Destroyed => false,
-        })
+    /// The key that owns a layer's name now.
+    async fn owner(&self, layer: &str) -> Result<Option<String>, StateError> {
+        let (record, queue) = tokio::try_join!(self.layer(layer), self.queue(layer))?;
+        Ok(record.filter(|record| record.is_alive(queue)).and_then(|record| record.key))
     }
 }

@@ -1,18 +1,26 @@
 //! The store itself: its clients, settings, and the few shapes of call that everything else is made of.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::SCHEMA;
 use crate::clock::{Clock, SystemClock};
 use crate::error::StateError;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// DynamoDB takes 400 KB per record, names included.
+const LARGEST: usize = 390 * 1024;
 
 /// Where the state lies.
 #[derive(Clone, Debug)]
@@ -109,6 +117,33 @@ impl Store {
         Ok(found)
     }
 
+    /// Reads all items of a partition with a sort key from `from` to `to`, both included, consistently, in order.
+    pub(crate) async fn range<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        from: &str,
+        to: &str,
+    ) -> Result<Vec<T>, StateError> {
+        let mut found = Vec::new();
+        let mut pages = self
+            .ddb
+            .query()
+            .table_name(&*self.table)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", text(pk))
+            .expression_attribute_values(":from", text(from))
+            .expression_attribute_values(":to", text(to))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| StateError::aws("Query", error))?;
+            found.push(read(item, pk, from)?);
+        }
+        Ok(found)
+    }
+
     /// The newest `limit` items of a partition whose sort key begins with `prefix`, newest first.
     pub(crate) async fn newest<T: DeserializeOwned>(
         &self,
@@ -116,7 +151,12 @@ impl Store {
         prefix: &str,
         limit: usize,
     ) -> Result<Vec<T>, StateError> {
-        let answer = self
+        let mut found = Vec::new();
+        if limit == 0 {
+            return Ok(found);
+        }
+        // A page ends after 1 MB, however many items were asked for.
+        let mut pages = self
             .ddb
             .query()
             .table_name(&*self.table)
@@ -126,46 +166,82 @@ impl Store {
             .consistent_read(true)
             .scan_index_forward(false)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|error| StateError::aws("Query", error))?;
-        answer.items.unwrap_or_default().into_iter().map(|item| read(item, pk, prefix)).collect()
+            .into_paginator()
+            .items()
+            .send();
+        while found.len() < limit
+            && let Some(item) = pages.next().await
+        {
+            let item = item.map_err(|error| StateError::aws("Query", error))?;
+            found.push(read(item, pk, prefix)?);
+        }
+        Ok(found)
     }
 
     /// Writes everything or nothing. `Ok(Some(index))` names the first write whose condition did not hold.
+    ///
+    /// # Errors
+    /// [`StateError::Corrupt`] when one of the records was written by a newer version of Landfall.
     pub(crate) async fn transact(&self, writes: Vec<Write>) -> Result<Option<usize>, StateError> {
+        let names: Vec<String> = writes.iter().map(Write::name_of_record).collect();
         let items = writes.into_iter().map(|write| write.into_item(&self.table)).collect::<Result<Vec<_>, _>>()?;
-        let mut attempt = 0u32;
-        loop {
+        for attempt in 0.. {
             let answer = self.ddb.transact_write_items().set_transact_items(Some(items.clone())).send().await;
             let Err(error) = answer else { return Ok(None) };
-            let reasons = error
-                .as_service_error()
-                .filter(|error| error.is_transaction_canceled_exception())
-                .and_then(|error| match error {
-                    aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(canceled) => {
-                        Some(canceled.cancellation_reasons())
-                    }
-                    _ => None,
-                });
-            if let Some(reasons) = reasons {
-                if let Some(index) = reasons.iter().position(|reason| reason.code() == Some("ConditionalCheckFailed")) {
-                    return Ok(Some(index));
+            let reasons = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+                    canceled.cancellation_reasons()
                 }
-                // Another transaction touched one of the items at the same moment; DynamoDB asks to try again
-                // (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html).
-                if attempt < 12 && reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
-                    attempt += 1;
-                    tokio::time::sleep(std::time::Duration::from_millis(10 << attempt.min(6))).await;
-                    continue;
+                Some(_) | None => &[],
+            };
+            let failed = reasons.iter().position(|reason| reason.code() == Some("ConditionalCheckFailed"));
+            if let Some(index) = failed {
+                if let Some(record) = reasons[index].item() {
+                    refuse_newer(record, &names[index])?;
                 }
+                return Ok(Some(index));
+            }
+            // Another transaction touched one of the items at the same moment; DynamoDB asks to try again
+            // (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html).
+            if attempt < CONFLICTS && reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
+                tokio::time::sleep(patience(attempt)).await;
+                continue;
             }
             return Err(StateError::aws("TransactWriteItems", error));
         }
+        Ok(None)
     }
 }
 
-fn read<T: DeserializeOwned>(item: Item, pk: &str, sk: &str) -> Result<T, StateError> {
+/// How often a transaction is tried again that met another one.
+const CONFLICTS: u32 = 12;
+
+/// A random part of a time that doubles: modules that end together check the same lease, and must not meet again.
+fn patience(attempt: u32) -> Duration {
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let most = 10u64 << attempt.min(6);
+    Duration::from_millis(1 + random % most)
+}
+
+/// A record of a newer schema may mean something else than this version takes it for.
+fn refuse_newer(item: &Item, what: &str) -> Result<(), StateError> {
+    let schema = item.get("schema").and_then(|schema| schema.as_n().ok()).and_then(|schema| schema.parse::<u32>().ok());
+    match schema {
+        Some(schema) if schema > SCHEMA => Err(StateError::Corrupt {
+            what: what.to_owned(),
+            source: format!(
+                "it has schema {schema} and this version of Landfall knows schemas up to {SCHEMA}; install the newer \
+                 version again"
+            )
+            .into(),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+pub(crate) fn read<T: DeserializeOwned>(item: Item, pk: &str, sk: &str) -> Result<T, StateError> {
+    refuse_newer(&item, &format!("{pk} {sk}"))?;
+    let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_else(|| sk.to_owned());
     serde_dynamo::from_item(item)
         .map_err(|error| StateError::Corrupt { what: format!("{pk} {sk}"), source: Box::new(error) })
 }
@@ -202,6 +278,10 @@ pub(crate) struct Write {
 }
 
 impl Write {
+    fn name_of_record(&self) -> String {
+        format!("{} {}", self.pk, self.sk)
+    }
+
     fn new(kind: Kind, pk: impl Into<String>, sk: impl Into<String>) -> Self {
         Self { kind, pk: pk.into(), sk: sk.into(), condition: None, names: HashMap::new(), values: HashMap::new() }
     }
@@ -256,24 +336,62 @@ impl Write {
         self
     }
 
+    /// Every record gets the schema's version, and none of a newer schema is touched.
+    fn versioned(mut self) -> Self {
+        match &mut self.kind {
+            Kind::Put(item) => {
+                item.insert("schema".to_owned(), number(SCHEMA));
+            }
+            Kind::Update(expression) => {
+                *expression = match expression.strip_prefix("SET ") {
+                    Some(rest) => format!("SET #schema = :schema, {rest}"),
+                    None => format!("SET #schema = :schema {expression}"),
+                };
+            }
+            Kind::Delete => {}
+            Kind::Check => return self,
+        }
+        let known = "attribute_not_exists(#schema) OR #schema <= :schema";
+        self.condition = Some(match self.condition {
+            Some(condition) => format!("({condition}) AND ({known})"),
+            None => known.to_owned(),
+        });
+        self.name("#schema", "schema").value(":schema", number(SCHEMA))
+    }
+
+    /// About how many bytes of a record it writes.
+    fn size(&self) -> usize {
+        match &self.kind {
+            Kind::Put(item) => item.iter().map(|(name, value)| name.len() + bytes(value)).sum(),
+            Kind::Update(_) => self.values.values().map(bytes).sum(),
+            Kind::Delete | Kind::Check => 0,
+        }
+    }
+
     fn into_item(self, table: &str) -> Result<TransactWriteItem, StateError> {
-        let names = (!self.names.is_empty()).then_some(self.names);
-        let values = (!self.values.is_empty()).then_some(self.values);
-        let key = HashMap::from([("pk".to_owned(), text(self.pk)), ("sk".to_owned(), text(self.sk))]);
+        let this = self.versioned();
+        let size = this.size();
+        if size > LARGEST {
+            return Err(StateError::TooLarge { what: this.name_of_record(), kilobytes: size / 1024 });
+        }
+        let names = (!this.names.is_empty()).then_some(this.names);
+        let values = (!this.values.is_empty()).then_some(this.values);
+        let key = HashMap::from([("pk".to_owned(), text(this.pk)), ("sk".to_owned(), text(this.sk))]);
         let builder = TransactWriteItem::builder();
         let broken = |error: aws_sdk_dynamodb::error::BuildError| StateError::Corrupt {
             what: "transaction".to_owned(),
             source: Box::new(error),
         };
-        let item = match self.kind {
+        let item = match this.kind {
             Kind::Put(mut item) => {
                 item.extend(key);
                 let put = Put::builder()
                     .table_name(table)
                     .set_item(Some(item))
-                    .set_condition_expression(self.condition)
+                    .set_condition_expression(this.condition)
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(AllOld)
                     .build()
                     .map_err(broken)?;
                 builder.put(put)
@@ -283,9 +401,10 @@ impl Write {
                     .table_name(table)
                     .set_key(Some(key))
                     .update_expression(expression)
-                    .set_condition_expression(self.condition)
+                    .set_condition_expression(this.condition)
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(AllOld)
                     .build()
                     .map_err(broken)?;
                 builder.update(update)
@@ -294,9 +413,10 @@ impl Write {
                 let delete = Delete::builder()
                     .table_name(table)
                     .set_key(Some(key))
-                    .set_condition_expression(self.condition)
+                    .set_condition_expression(this.condition)
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(AllOld)
                     .build()
                     .map_err(broken)?;
                 builder.delete(delete)
@@ -305,14 +425,25 @@ impl Write {
                 let check = ConditionCheck::builder()
                     .table_name(table)
                     .set_key(Some(key))
-                    .condition_expression(self.condition.unwrap_or_else(|| "attribute_exists(pk)".to_owned()))
+                    .condition_expression(this.condition.unwrap_or_else(|| "attribute_exists(pk)".to_owned()))
                     .set_expression_attribute_names(names)
                     .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(AllOld)
                     .build()
                     .map_err(broken)?;
                 builder.condition_check(check)
             }
         };
         Ok(item.build())
+    }
+}
+
+/// About how many bytes DynamoDB counts for a value.
+fn bytes(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+        AttributeValue::L(items) => items.iter().map(|item| 1 + bytes(item)).sum(),
+        AttributeValue::M(fields) => fields.iter().map(|(name, value)| 1 + name.len() + bytes(value)).sum(),
+        _ => 1,
     }
 }

@@ -1,29 +1,44 @@
 //! Wakes the executions whose gate opened.
 
 use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
+use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::error::StateError;
-use crate::runs::WakeOutcome;
+use crate::runs::{Wake, WakeOutcome};
 use crate::store::Store;
 
 /// Name of the error that a module gets when something it needs failed.
 pub const SKIPPED: &str = "Landfall.Skipped";
 
+/// Modules that are woken at the same time.
+const AT_ONCE: usize = 16;
+
 impl Store {
     /// Wakes every module of a deployment whose needs have settled. Called after a run settled; doing it twice is
     /// harmless.
     pub async fn wake(&self, sfn: &aws_sdk_sfn::Client, layer: &str, number: u64) -> Result<(), StateError> {
-        for wake in self.wakes(layer, number).await? {
-            match &wake.outcome {
-                WakeOutcome::Ready => succeed(sfn, &wake.task_token, "{}").await?,
-                WakeOutcome::DependencyFailed(failed) => {
-                    let cause = format!("not started because {} failed", failed.join(", "));
-                    fail(sfn, &wake.task_token, SKIPPED, &cause).await?;
-                }
+        let wakes = self.wakes(layer, number).await?;
+        stream::iter(&wakes)
+            .map(Ok)
+            .try_for_each_concurrent(AT_ONCE, |wake| self.wake_one(sfn, layer, number, wake))
+            .await
+    }
+
+    async fn wake_one(
+        &self,
+        sfn: &aws_sdk_sfn::Client,
+        layer: &str,
+        number: u64,
+        wake: &Wake,
+    ) -> Result<(), StateError> {
+        match &wake.outcome {
+            WakeOutcome::Ready => succeed(sfn, &wake.task_token, "{}").await?,
+            WakeOutcome::DependencyFailed(failed) => {
+                let cause = format!("not started because {} failed", failed.join(", "));
+                fail(sfn, &wake.task_token, SKIPPED, &cause).await?;
             }
-            self.woken(layer, number, &wake).await?;
         }
-        Ok(())
+        self.woken(layer, number, wake).await
     }
 }
 

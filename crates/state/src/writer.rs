@@ -4,12 +4,13 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::deployment::PlanRef;
+use crate::deployment::{PlanRef, Status};
 use crate::documents::DocumentRef;
 use crate::error::StateError;
 use crate::journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
 use crate::layers::{DeployedConfig, LayerStatus, ModuleRecord, Scope};
 use crate::lease::Lease;
+use crate::limits::{ERROR, MESSAGE, shortened};
 use crate::runs::{Run, RunStart, RunStatus, RunUpdate};
 use crate::store::{Store, Write, attribute, text};
 use crate::{SCHEMA, keys};
@@ -63,6 +64,9 @@ pub struct Deployed<'a> {
     pub config: Option<DeployedConfig>,
 }
 
+/// That a deployment runs.
+const RUNS: &str = "#status = :running";
+
 impl<'a> Writer<'a> {
     pub(crate) fn new(store: &'a Store, lease: &'a Lease) -> Self {
         Self { store, lease }
@@ -73,11 +77,13 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes under the lease. A failed lease check is [`StateError::LeaseLost`], any other one is a conflict.
-    async fn write(&self, mut writes: Vec<Write>, what: &str) -> Result<(), StateError> {
-        writes.insert(0, self.lease.check(self.store.now()));
-        match self.store.transact(writes).await? {
+    async fn write(&self, writes: Vec<Write>, what: &str) -> Result<(), StateError> {
+        let mut all = self.lease.checks(self.store.now());
+        let checks = all.len();
+        all.extend(writes);
+        match self.store.transact(all).await? {
             None => Ok(()),
-            Some(0) => Err(self.lease.lost()),
+            Some(index) if index < checks => Err(self.lease.lost()),
             Some(_) => Err(StateError::conflict(format!("{what} is not in the expected state"))),
         }
     }
@@ -166,6 +172,7 @@ impl<'a> Writer<'a> {
                  #region = :region, account_id = :account, updated_at = :now{config}"
             ),
         )
+        .when("attribute_exists(pk)")
         .name("#status", "status")
         .name("#scope", "scope")
         .name("#region", "region")
@@ -207,6 +214,7 @@ impl<'a> Writer<'a> {
         let now = self.store.now();
         let mut writes = vec![
             Write::update(self.pk(), keys::LAYER, "SET #status = :status, updated_at = :now REMOVE config")
+                .when("attribute_exists(pk)")
                 .name("#status", "status")
                 .value(":status", attribute(&LayerStatus::Destroyed)?)
                 .value(":now", attribute(&now)?),
@@ -220,31 +228,49 @@ impl<'a> Writer<'a> {
     /// Records the run document of a deployment.
     pub async fn run_recorded(&self, number_: u64, run: &DocumentRef) -> Result<(), StateError> {
         let update = Write::update(self.pk(), keys::deployment(number_), "SET #run = :run")
+            .when(RUNS)
             .name("#run", "run")
-            .value(":run", attribute(run)?);
+            .name("#status", "status")
+            .value(":run", attribute(run)?)
+            .value(":running", attribute(&Status::Running)?);
         self.write(vec![update], "the deployment").await
     }
 
     /// Records the plan of a deployment.
     pub async fn plan_recorded(&self, number_: u64, plan: &PlanRef) -> Result<(), StateError> {
         let update = Write::update(self.pk(), keys::deployment(number_), "SET #plan = :plan")
+            .when(RUNS)
             .name("#plan", "plan")
-            .value(":plan", attribute(plan)?);
+            .name("#status", "status")
+            .value(":plan", attribute(plan)?)
+            .value(":running", attribute(&Status::Running)?);
         self.write(vec![update], "the deployment").await
     }
 
-    /// Records which modules a deployment runs.
+    /// Records which modules a deployment runs. Runs that are recorded stay as they are, so doing it twice is harmless.
     pub async fn begin_runs(&self, number_: u64, starts: Vec<RunStart>) -> Result<(), StateError> {
-        // A transaction takes 100 items; one is the lease check.
+        // A transaction takes 100 items; two are the lease checks.
         for chunk in starts.chunks(90) {
-            let mut writes = Vec::with_capacity(chunk.len());
-            for start in chunk {
-                let run = Run::new(start, number_, self.store.now());
-                writes.push(Write::put(self.pk(), keys::run(number_, &start.module), &run)?);
+            match self.write(self.new_runs(number_, chunk.iter())?, "the runs").await {
+                Ok(()) => {}
+                Err(StateError::Conflict { .. }) => {
+                    let known = self.store.runs(&self.lease.layer, number_).await?;
+                    let missing = |start: &&RunStart| known.iter().all(|run| run.module != start.module);
+                    self.write(self.new_runs(number_, chunk.iter().filter(missing))?, "the runs").await?;
+                }
+                Err(error) => return Err(error),
             }
-            self.write(writes, "the runs").await?;
         }
         Ok(())
+    }
+
+    fn new_runs<'s>(&self, number_: u64, starts: impl Iterator<Item = &'s RunStart>) -> Result<Vec<Write>, StateError> {
+        starts
+            .map(|start| {
+                let run = Run::new(start, number_, self.store.now());
+                Ok(Write::put(self.pk(), keys::run(number_, &start.module), &run)?.if_absent())
+            })
+            .collect()
     }
 
     /// Records how far a module's run is. A run that ended stays ended.
@@ -267,8 +293,8 @@ impl<'a> Writer<'a> {
         .name("#reason", "reason")
         .name("#error", "error")
         .value(":status", attribute(&update.status)?)
-        .value(":reason", attribute(&update.reason)?)
-        .value(":error", attribute(&update.error)?)
+        .value(":reason", attribute(&update.reason.as_ref().map(|text| shortened(text, MESSAGE)))?)
+        .value(":error", attribute(&update.error.as_ref().map(|text| shortened(text, ERROR)))?)
         .value(":counts", attribute(&update.counts)?)
         .value(":calls", attribute(&update.calls)?)
         .value(":done", attribute(&RunStatus::Done)?)

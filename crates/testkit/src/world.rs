@@ -265,7 +265,11 @@ async fn acquire(store: &Store, holder: &str) -> Lease {
     store.acquire(request).await.expect("the lease is free")
 }
 
-async fn make_table(ddb: &aws_sdk_dynamodb::Client) {
+/// Makes the state table `landfall` as the template has it.
+///
+/// # Panics
+/// When DynamoDB refuses.
+pub async fn make_table(ddb: &aws_sdk_dynamodb::Client) {
     let attribute = |name: &str| {
         AttributeDefinition::builder()
             .attribute_name(name)

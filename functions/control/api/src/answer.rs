@@ -44,7 +44,10 @@ impl From<StateError> for ApiError {
                 (StatusCode::CONFLICT, "conflict")
             }
             StateError::Aws { .. } if error.is_transient() => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
-            StateError::Aws { .. } | StateError::Corrupt { .. } | StateError::Setting { .. } => {
+            StateError::Aws { .. }
+            | StateError::Corrupt { .. }
+            | StateError::TooLarge { .. }
+            | StateError::Setting { .. } => {
                 tracing::error!(error = %error, "state");
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }

@@ -46,7 +46,7 @@ async fn end_dead(control: &Control, deployment: &Deployment, execution: &str, s
         token: lease.token,
         holder: lease.holder,
         expires_at: lease.expires_at,
-        environment: deployment.environment_choice.clone(),
+        environment: lease.environment,
     });
     let error = Failure { error: format!("Execution.{status}"), cause: format!("the execution ended as {status}") };
     let ending = Ending { layer: &deployment.layer, number: deployment.number, execution, lease, error: Some(error) };

@@ -1,0 +1,2 @@
+//! How long the pure part of planning takes.
+fn main() {}

@@ -1,0 +1,194 @@
+//! Who may hold a layer, until when, and what becomes of one who lost it.
+
+use std::time::Duration;
+
+use landfall_state::{Lease, StateError};
+
+use crate::world::{TTL, World, is_lost, on_both_stores};
+
+on_both_stores!(
+    a_lease_has_one_holder_and_names_it,
+    a_lease_given_back_is_free_at_once,
+    a_lease_ends_by_the_clock_unless_it_is_renewed,
+    an_ended_lease_is_not_revived,
+    the_token_grows_with_every_take_and_is_never_reused,
+    giving_back_a_lost_lease_leaves_the_new_holder_alone,
+    the_same_holder_may_take_it_again,
+    of_two_who_take_an_ended_lease_at_once_one_gets_it,
+    services_share_their_environment_and_the_environment_waits_for_all_of_them,
+    a_service_waits_for_its_environment_and_takes_nothing_meanwhile,
+    a_service_and_its_environment_at_once_never_both_get_through,
+    an_environment_taken_over_fences_a_service_whose_clock_is_slow,
+    a_service_given_back_frees_its_environment_at_once,
+    unlock_takes_the_lease_away_and_fences_its_holder,
+    unlock_of_a_service_frees_its_environment,
+    unlock_of_a_free_layer_says_so,
+    an_ended_lease_that_was_not_given_back_is_found,
+);
+
+fn holder_in_the_way(result: Result<Lease, StateError>) -> String {
+    match result {
+        Err(StateError::LeaseHeld { layer, holder, .. }) => format!("{layer} by {holder}"),
+        other => panic!("expected a held lease, got {other:?}"),
+    }
+}
+
+async fn a_lease_has_one_holder_and_names_it(world: World) {
+    let taken_at = world.store.now();
+    let lease = world.hold("staging", "first").await;
+    world.wait(5);
+    let refused = world.try_hold("staging", None, "second").await.unwrap_err();
+    assert_eq!(refused.to_string(), format!("layer staging is held by first since {taken_at}: deploying"));
+    let info = world.store.lease("staging").await.unwrap().unwrap();
+    assert_eq!((info.holder.as_str(), info.token, info.expires_at), ("first", lease.token, lease.expires_at));
+    assert!(world.try_hold("production", None, "second").await.is_ok(), "another layer is free");
+}
+
+async fn a_lease_given_back_is_free_at_once(world: World) {
+    let lease = world.hold("staging", "first").await;
+    world.store.release(&lease).await.unwrap();
+    assert_eq!(world.store.lease("staging").await.unwrap(), None);
+    assert_eq!(world.store.expired_lease("staging").await.unwrap(), None);
+    assert!(world.hold("staging", "second").await.token > lease.token);
+}
+
+async fn a_lease_ends_by_the_clock_unless_it_is_renewed(world: World) {
+    let lease = world.hold("staging", "first").await;
+    world.wait(59);
+    let renewed = world.store.renew(&lease, "still deploying", TTL).await.unwrap();
+    assert_eq!(renewed.token, lease.token);
+    world.wait(59);
+    assert_eq!(world.store.lease("staging").await.unwrap().unwrap().doing, "still deploying");
+    holder_in_the_way(world.try_hold("staging", None, "second").await);
+    world.wait(1);
+    assert_eq!(world.store.lease("staging").await.unwrap(), None);
+    world.hold("staging", "second").await;
+}
+
+async fn an_ended_lease_is_not_revived(world: World) {
+    let lease = world.hold("staging", "first").await;
+    world.wait(60);
+    assert!(is_lost(&world.store.renew(&lease, "late", TTL).await));
+    assert_eq!(world.store.lease("staging").await.unwrap(), None);
+}
+
+async fn the_token_grows_with_every_take_and_is_never_reused(world: World) {
+    let mut tokens = Vec::new();
+    for round in 0..3 {
+        let lease = world.hold("staging", &format!("given back {round}")).await;
+        tokens.push(lease.token);
+        world.store.release(&lease).await.unwrap();
+        tokens.push(world.hold("staging", &format!("left to end {round}")).await.token);
+        world.wait(60);
+        tokens.push(world.hold("staging", &format!("unlocked {round}")).await.token);
+        world.store.force_unlock("staging").await.unwrap();
+    }
+    assert!(tokens.is_sorted_by(|earlier, later| earlier < later), "{tokens:?}");
+}
+
+async fn giving_back_a_lost_lease_leaves_the_new_holder_alone(world: World) {
+    let old = world.hold_service("shop", "staging", "first").await;
+    world.wait(60);
+    let new = world.hold_service("shop", "staging", "second").await;
+    world.store.release(&old).await.unwrap();
+    assert_eq!(world.store.lease("shop").await.unwrap().unwrap().holder, "second");
+    assert!(world.store.renew(&new, "deploying", TTL).await.is_ok());
+    assert_eq!(holder_in_the_way(world.try_hold("staging", None, "third").await), "staging by second");
+}
+
+async fn the_same_holder_may_take_it_again(world: World) {
+    let first = world.hold_service("shop", "staging", "execution").await;
+    let again = world.hold_service("shop", "staging", "execution").await;
+    assert!(again.token > first.token);
+    assert!(is_lost(&world.store.renew(&first, "with the old token", TTL).await));
+    world.store.release(&first).await.unwrap();
+    assert!(world.store.renew(&again, "with the new token", TTL).await.is_ok());
+}
+
+async fn of_two_who_take_an_ended_lease_at_once_one_gets_it(world: World) {
+    for round in 0..5 {
+        let names: Vec<String> = (0..6).map(|number| format!("holder {round}.{number}")).collect();
+        let takes = names.iter().map(|name| world.try_hold("staging", None, name));
+        let (taken, refused): (Vec<_>, Vec<_>) =
+            futures::future::join_all(takes).await.into_iter().partition(Result::is_ok);
+        assert_eq!(taken.len(), 1);
+        assert!(refused.iter().all(|refused| matches!(refused, Err(StateError::LeaseHeld { .. }))), "{refused:?}");
+        world.wait(60);
+    }
+}
+
+async fn services_share_their_environment_and_the_environment_waits_for_all_of_them(world: World) {
+    let shop = world.hold_service("shop", "staging", "shop run").await;
+    let since = world.store.now();
+    world.wait(1);
+    let api = world.hold_service("api", "staging", "api run").await;
+    world.store.release(&api).await.unwrap();
+    world.wait(1);
+    let refused = world.try_hold("staging", None, "environment").await.unwrap_err();
+    assert_eq!(refused.to_string(), format!("layer staging is held by shop run since {since}: deploying shop"));
+    world.store.release(&shop).await.unwrap();
+    world.hold("staging", "environment").await;
+}
+
+async fn a_service_waits_for_its_environment_and_takes_nothing_meanwhile(world: World) {
+    world.hold("staging", "environment").await;
+    let refused = world.try_hold("shop", Some("staging"), "shop run").await;
+    assert_eq!(holder_in_the_way(refused), "staging by environment");
+    assert_eq!(world.store.lease("shop").await.unwrap(), None);
+    assert!(world.try_hold("shop", Some("production"), "shop run").await.is_ok());
+}
+
+async fn a_service_and_its_environment_at_once_never_both_get_through(world: World) {
+    for round in 0..10 {
+        let (service, environment) = (format!("shop-{round}"), format!("env-{round}"));
+        let both = tokio::join!(
+            world.try_hold(&service, Some(&environment), "service"),
+            world.try_hold(&environment, None, "environment")
+        );
+        assert_ne!(both.0.is_ok(), both.1.is_ok(), "{both:?}");
+    }
+}
+
+async fn an_environment_taken_over_fences_a_service_whose_clock_is_slow(world: World) {
+    let service = world.hold_service("shop", "staging", "service").await;
+    let slow = world.with_slow_clock(Duration::from_secs(40));
+    world.wait(60);
+    let environment = world.hold("staging", "environment").await;
+    assert!(is_lost(&slow.writer(&service).module_removed("queue").await));
+    assert!(is_lost(&slow.renew(&service, "late", TTL).await));
+    assert!(world.store.writer(&environment).module_removed("base").await.is_ok());
+}
+
+async fn a_service_given_back_frees_its_environment_at_once(world: World) {
+    let service = world.hold_service("shop", "staging", "service").await;
+    world.store.release(&service).await.unwrap();
+    world.hold("staging", "environment").await;
+}
+
+async fn unlock_takes_the_lease_away_and_fences_its_holder(world: World) {
+    let lease = world.hold("staging", "stuck").await;
+    let taken = world.store.force_unlock("staging").await.unwrap();
+    assert_eq!(taken.holder, "stuck");
+    assert_eq!(world.store.lease("staging").await.unwrap(), None);
+    assert!(is_lost(&world.store.writer(&lease).module_removed("queue").await));
+    assert!(is_lost(&world.store.renew(&lease, "late", TTL).await));
+    assert!(world.hold("staging", "next").await.token > lease.token);
+}
+
+async fn unlock_of_a_service_frees_its_environment(world: World) {
+    world.hold_service("shop", "staging", "stuck").await;
+    world.store.force_unlock("shop").await.unwrap();
+    world.hold("staging", "environment").await;
+}
+
+async fn unlock_of_a_free_layer_says_so(world: World) {
+    let error = world.store.force_unlock("staging").await.unwrap_err();
+    assert_eq!(error.to_string(), "a lease of layer staging does not exist");
+}
+
+async fn an_ended_lease_that_was_not_given_back_is_found(world: World) {
+    world.hold("staging", "dead").await;
+    assert_eq!(world.store.expired_lease("staging").await.unwrap(), None);
+    world.wait(60);
+    assert_eq!(world.store.expired_lease("staging").await.unwrap().unwrap().holder, "dead");
+}
