@@ -33,7 +33,8 @@ pub(crate) fn changes(
         .iter()
         .map(|node| {
             let resolved = resolve(&node.desired, &|token| lookup(known, token));
-            let change = change(node, &resolved.value, journal.get(&node.name), seen.get(&node.name));
+            let desired = node.kind.0.canonical(resolved.value);
+            let change = change(node, &desired, journal.get(&node.name), seen.get(&node.name));
             let stays = matches!(change.action, Action::Keep | Action::Update);
             if stays && let Some(seen) = seen.get(&node.name) {
                 known.insert(node.name.clone(), seen.attributes.clone());

@@ -146,7 +146,8 @@ impl Step<'_> {
                 waiting.into_iter().partition(|node| in_time && node.needs.iter().all(|need| done.contains(need)));
             waiting = later;
             for node in ready {
-                let desired = resolve(&node.desired, &|token| lookup(&known, token));
+                let mut desired = resolve(&node.desired, &|token| lookup(&known, token));
+                desired.value = node.kind.0.canonical(desired.value);
                 let before = seen.get(&node.name);
                 running.push(Box::pin(async move { (node, self.bring(node, desired, before).await) }));
             }

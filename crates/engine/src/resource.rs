@@ -223,6 +223,12 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The name it is looked up by, when it has one before it exists.
     fn name(properties: &Value) -> Option<String>;
 
+    /// Brings the desired properties, references filled in, to the form in which they are compared: where the order
+    /// of a list means nothing it is only known now.
+    fn canonical(properties: Value) -> Value {
+        properties
+    }
+
     /// Looks at all wanted ones with as few calls as AWS allows.
     async fn observe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>>;
 
@@ -246,6 +252,7 @@ pub(crate) trait Erased: Send + Sync {
     fn delete_note(&self) -> &'static str;
     fn named(&self) -> bool;
     fn name(&self, properties: &Value) -> Option<String>;
+    fn canonical(&self, properties: Value) -> Value;
     async fn observe(&self, aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>>;
     async fn create(&self, properties: Value, aws: &Aws, intent: &Intent) -> Result<Progress>;
     async fn update(&self, properties: Value, aws: &Aws, changes: &Changes<'_>) -> Result<Progress>;
@@ -276,6 +283,9 @@ impl<R: Resource> Erased for Typed<R> {
     }
     fn name(&self, properties: &Value) -> Option<String> {
         R::name(properties)
+    }
+    fn canonical(&self, properties: Value) -> Value {
+        R::canonical(properties)
     }
     async fn observe(&self, aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {
         let seen = R::observe(aws, wanted).await?;
