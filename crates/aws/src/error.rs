@@ -1,9 +1,7 @@
-//! The one error type that crosses crate borders, and the one classification of AWS errors.
+//! The one error type that crosses crate borders: what happened, what to do about it, what was left behind.
 
 use std::fmt;
 
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde::{Deserialize, Serialize};
 
 /// Result with the one error type.
@@ -119,6 +117,41 @@ impl Error {
         self.code.as_deref() == Some(code)
     }
 
+    /// Whether AWS may only not have caught up with itself: a role that was just made cannot be assumed or named in a
+    /// policy yet, what was just made cannot be found yet, what was just detached still counts. Trying again for a
+    /// short time is right; waiting for long is not, because the same answer also comes when the config is wrong
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>,
+    /// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
+    pub fn may_pass(&self) -> bool {
+        const SIGNS: [&str; 7] = [
+            "cannot be assumed",
+            "could not be assumed",
+            "unable to assume",
+            "invalid principal",
+            "principalnotfound",
+            "is invalid or does not include",
+            "invalid iam instance profile",
+        ];
+        let message = self.message.to_ascii_lowercase();
+        self.code.is_some()
+            && (self.kind == Kind::NotFound
+                || self.is_code("DeleteConflict")
+                || SIGNS.iter().any(|sign| message.contains(sign)))
+    }
+
+    /// Whether AWS refused a creation because the thing is there already.
+    pub fn says_it_exists(&self) -> bool {
+        self.code.as_deref().is_some_and(crate::codes::says_it_exists)
+    }
+
+    /// The error for people: the chain of causes, and what to do about it on a line of its own.
+    pub fn advice(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}\n  hint: {hint}", self.chain()),
+            None => self.chain(),
+        }
+    }
+
     /// The error and its causes in one line, for the border.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
@@ -155,22 +188,6 @@ impl std::error::Error for Error {
     }
 }
 
-/// Turns an SDK result into ours, naming what was done and to what.
-pub trait Explain<T> {
-    /// `operation` is the AWS operation's name; `resource` is what a user calls the thing.
-    fn explain(self, operation: &str, resource: &str) -> Result<T>;
-}
-
-impl<T, E, R> Explain<T> for std::result::Result<T, SdkError<E, R>>
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: fmt::Debug + Send + Sync + 'static,
-{
-    fn explain(self, operation: &str, resource: &str) -> Result<T> {
-        self.map_err(|error| classify(error, operation).about(resource))
-    }
-}
-
 /// Takes an error of one of these codes as "nothing to do". Every use says in a comment why that is fine.
 pub fn tolerate<T>(result: Result<T>, codes: &[&str]) -> Result<Option<T>> {
     match result {
@@ -180,233 +197,31 @@ pub fn tolerate<T>(result: Result<T>, codes: &[&str]) -> Result<Option<T>> {
     }
 }
 
-fn classify<E, R>(error: SdkError<E, R>, operation: &str) -> Error
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: fmt::Debug + Send + Sync + 'static,
-{
-    let request_id = error.meta().extra("aws_request_id").map(str::to_owned);
-    match &error {
-        SdkError::ServiceError(context) => {
-            let meta = context.err().meta();
-            let code = meta.code().unwrap_or("Unknown").to_owned();
-            let message = meta.message().unwrap_or("AWS gave no message").trim_end_matches('.').to_owned();
-            let kind = kind_of(&code, &message);
-            let mut ours = Error::new(kind, operation, format!("{message} ({code})"));
-            if kind == Kind::Denied {
-                ours.hint = Some(denied_hint(&message, operation));
-            }
-            ours.leftover = match kind {
-                Kind::Invalid | Kind::Denied | Kind::Conflict | Kind::Quota | Kind::Unsupported => Leftover::Nothing,
-                Kind::NotReady | Kind::Throttled | Kind::NotFound | Kind::Corrupt | Kind::Unexpected => {
-                    Leftover::Unknown
-                }
-            };
-            ours.code = Some(code);
-            ours.request_id = request_id;
-            ours
-        }
-        SdkError::TimeoutError(_) => Error::new(Kind::NotReady, operation, "no answer in time").caused_by(error),
-        SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
-            Error::new(Kind::NotReady, operation, "the connection failed before an answer came").caused_by(error)
-        }
-        _ => Error::new(Kind::Unexpected, operation, "the call could not be made").caused_by(error),
-    }
-}
-
-/// What an error code asks for. Codes are those of the services' "Common errors" and "Errors" sections; AWS reuses
-/// few of them, so one table serves all services.
-pub(crate) fn kind_of(code: &str, message: &str) -> Kind {
-    let code = code.rsplit('#').next().unwrap_or(code);
-    let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
-    match code {
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "UnauthorizedOperation"
-        | "AuthorizationError"
-        | "NotAuthorized"
-        | "AuthFailure"
-        | "OptInRequired"
-        | "UnrecognizedClientException"
-        | "InvalidClientTokenId"
-        | "SignatureDoesNotMatch"
-        | "ExpiredToken"
-        | "ExpiredTokenException" => Kind::Denied,
-        "Throttling"
-        | "ThrottlingException"
-        | "ThrottledException"
-        | "RequestLimitExceeded"
-        | "TooManyRequestsException"
-        | "SlowDown"
-        | "RequestThrottled"
-        | "ProvisionedThroughputExceededException"
-        | "BandwidthLimitExceeded"
-        | "LimitExceededException"
-            if message.to_ascii_lowercase().contains("rate") =>
-        {
-            Kind::Throttled
-        }
-        "Throttling"
-        | "ThrottlingException"
-        | "ThrottledException"
-        | "RequestLimitExceeded"
-        | "SlowDown"
-        | "TooManyRequestsException"
-        | "RequestThrottled"
-        | "ProvisionedThroughputExceededException" => Kind::Throttled,
-        "LimitExceeded"
-        | "LimitExceededException"
-        | "VpcLimitExceeded"
-        | "AddressLimitExceeded"
-        | "TooManyBuckets"
-        | "ServiceQuotaExceededException"
-        | "NatGatewayLimitExceeded"
-        | "RulesPerSecurityGroupLimitExceeded"
-        | "SubnetLimitExceeded"
-        | "InternetGatewayLimitExceeded"
-        | "SecurityGroupLimitExceeded"
-        | "DBSubnetGroupQuotaExceeded"
-        | "DBSubnetGroupQuotaExceededFault"
-        | "CacheSubnetGroupQuotaExceeded"
-        | "TopicLimitExceeded"
-        | "SubscriptionLimitExceeded" => Kind::Quota,
-        "DependencyViolation"
-        | "OperationAborted"
-        | "QueueDeletedRecently"
-        | "ResourceNotReady"
-        | "IncorrectState"
-        | "InvalidDBSubnetGroupStateFault"
-        | "ConcurrentModification"
-        | "ConcurrentModificationException"
-        | "KMSInternalException"
-        | "ServiceUnavailable"
-        | "ServiceUnavailableException"
-        | "InternalError"
-        | "InternalFailure"
-        | "InternalServerError"
-        | "ServiceFailure"
-        | "KeyUnavailableException"
-        | "DependencyTimeoutException"
-        | "InvalidNatGatewayState" => Kind::NotReady,
-        "EntityAlreadyExists"
-        | "AlreadyExistsException"
-        | "ResourceAlreadyExistsException"
-        | "BucketAlreadyExists"
-        | "BucketAlreadyOwnedByYou"
-        | "QueueNameExists"
-        | "QueueAlreadyExists"
-        | "InvalidGroup.Duplicate"
-        | "InvalidPermission.Duplicate"
-        | "RouteAlreadyExists"
-        | "Resource.AlreadyAssociated"
-        | "DBSubnetGroupAlreadyExists"
-        | "CacheSubnetGroupAlreadyExists"
-        | "DeleteConflict"
-        | "BucketNotEmpty"
-        | "ResourceInUseException"
-        | "InvalidSubnet.Conflict"
-        | "ResourceConflictException" => Kind::Conflict,
-        "NotFoundException"
-        | "NoSuchEntity"
-        | "NoSuchBucket"
-        | "NoSuchKey"
-        | "NotFound"
-        | "ResourceNotFoundException"
-        | "NonExistentQueue"
-        | "QueueDoesNotExist"
-        | "NoSuchTagSet"
-        | "NoSuchBucketPolicy"
-        | "NoSuchLifecycleConfiguration"
-        | "NoSuchCORSConfiguration"
-        | "ReplicationConfigurationNotFoundError"
-        | "NoSuchPublicAccessBlockConfiguration"
-        | "OwnershipControlsNotFoundError"
-        | "ServerSideEncryptionConfigurationNotFoundError"
-        | "NoSuchConfiguration"
-        | "DBSubnetGroupNotFoundFault"
-        | "CacheSubnetGroupNotFoundFault" => Kind::NotFound,
-        "UnsupportedOperation"
-        | "OperationNotSupportedException"
-        | "InvalidAction"
-        | "UnknownOperationException"
-        | "NotImplemented" => Kind::Unsupported,
-        _ if code.ends_with(".NotFound") || code.ends_with("NotFoundFault") || code.ends_with("NotFound") => {
-            Kind::NotFound
-        }
-        _ if code.ends_with(".Duplicate")
-            || code.ends_with("AlreadyExists")
-            || code.ends_with("AlreadyExistsFault") =>
-        {
-            Kind::Conflict
-        }
-        _ if code.ends_with("LimitExceeded")
-            || code.ends_with("QuotaExceeded")
-            || code.ends_with("QuotaExceededFault") =>
-        {
-            Kind::Quota
-        }
-        _ if code.starts_with("Invalid")
-            || code.starts_with("Malformed")
-            || code.starts_with("Missing")
-            || code.contains("Validation") =>
-        {
-            Kind::Invalid
-        }
-        _ => Kind::Unexpected,
-    }
-}
-
-/// AWS names principal, action and resource in most denials ("User: … is not authorized to perform: … on
-/// resource: …", <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>).
-fn denied_hint(message: &str, operation: &str) -> String {
-    let after = |marker: &str| {
-        message
-            .split(marker)
-            .nth(1)
-            .and_then(|rest| rest.split_whitespace().next())
-            .map(|word| word.trim_end_matches([',', '.', ';']).to_owned())
-    };
-    let action = after("perform: ").unwrap_or_else(|| operation.to_owned());
-    let role = after("User: ").unwrap_or_else(|| "the function's role".to_owned());
-    let on = after("on resource: ").map(|resource| format!(" on {resource}")).unwrap_or_default();
-    format!(
-        "allow {action}{on} to {role}: update the installation with `landfall bootstrap`, or look for a service control policy or permissions boundary that denies it"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn codes_say_what_to_do() {
-        for (code, kind) in [
-            ("AccessDeniedException", Kind::Denied),
-            ("UnauthorizedOperation", Kind::Denied),
-            ("DependencyViolation", Kind::NotReady),
-            ("AWS.SimpleQueueService.QueueDeletedRecently", Kind::NotReady),
-            ("VpcLimitExceeded", Kind::Quota),
-            ("InvalidVpcID.NotFound", Kind::NotFound),
-            ("InvalidParameterValue", Kind::Invalid),
-            ("BucketAlreadyExists", Kind::Conflict),
-            ("RequestLimitExceeded", Kind::Throttled),
-            ("com.amazonaws.kms#NotFoundException", Kind::NotFound),
-            ("SomethingNew", Kind::Unexpected),
-        ] {
-            assert_eq!(kind_of(code, ""), kind, "{code}");
-        }
+    fn answered(kind: Kind, code: &str, message: &str) -> Error {
+        let mut error = Error::new(kind, "Create", format!("{message} ({code})"));
+        error.code = Some(code.to_owned());
+        error
     }
 
     #[test]
-    fn a_denial_names_action_role_and_resource() {
-        let message = "User: arn:aws:sts::1:assumed-role/landfall-sqs/x is not authorized to perform: sqs:CreateQueue \
-                       on resource: arn:aws:sqs:eu-west-1:1:q because no identity-based policy allows it";
-        let hint = denied_hint(message, "CreateQueue");
-        assert!(
-            hint.starts_with(
-                "allow sqs:CreateQueue on arn:aws:sqs:eu-west-1:1:q to arn:aws:sts::1:assumed-role/landfall-sqs/x:"
-            ),
-            "{hint}"
-        );
+    fn what_eventual_consistency_explains_may_pass_and_nothing_else() {
+        let role = "The role defined for the function cannot be assumed by Lambda";
+        assert!(answered(Kind::Invalid, "InvalidParameterValueException", role).may_pass());
+        let principal = "Policy contains a statement with one or more invalid principals";
+        assert!(answered(Kind::Invalid, "MalformedPolicyDocumentException", principal).may_pass());
+        assert!(answered(Kind::NotFound, "InvalidVpcID.NotFound", "it does not exist").may_pass());
+        assert!(answered(Kind::Conflict, "DeleteConflict", "must detach all policies first").may_pass());
+        assert!(!answered(Kind::Invalid, "InvalidParameterValue", "the range is wrong").may_pass());
+        assert!(!Error::new(Kind::NotFound, "load", "there is no such run").may_pass(), "AWS did not say so");
+    }
+
+    #[test]
+    fn advice_ends_with_the_hint() {
+        let error = Error::new(Kind::Denied, "CreateQueue", "no").about("q").hint("allow it");
+        assert_eq!(error.advice(), "CreateQueue of q: no\n  hint: allow it");
     }
 }

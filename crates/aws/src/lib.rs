@@ -2,13 +2,17 @@
 //! counting and fencing of every call, tags, policy documents. Owns no resource.
 
 mod aws;
+mod codes;
+mod denied;
 mod error;
+mod explain;
 mod policy;
 mod tags;
 mod watch;
 
 pub use aws::{Aws, Target, base_config};
-pub use error::{Error, Explain, Kind, Leftover, Result, tolerate};
+pub use error::{Error, Kind, Leftover, Result, tolerate};
+pub use explain::Explain;
 pub use policy::{Effect, Policy, Statement};
 pub use tags::{LAYER_TAG, MODULE_TAG, RESOURCE_TAG, Tags};
 pub use watch::{Calls, Fault, Mode, Watch};

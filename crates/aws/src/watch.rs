@@ -1,7 +1,8 @@
 //! What stands between our code and every AWS call: it counts, refuses writes where only reading is allowed or the
-//! lease is over, and lets tests break calls at a chosen place.
+//! lease is over, and lets tests break calls at a chosen place and hide what is fresh.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 };
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
 /// What a step may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,37 @@ pub enum Fault {
     After,
 }
 
+/// Why a call was not sent, or its answer not looked at. Holds `service.Operation`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// It would change something in a plan.
+    ReadOnly(String),
+    /// The lease is over.
+    LeaseOver(String),
+    /// A test broke it.
+    Broken(String),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReadOnly(call) => write!(f, "{call} would change something while only reading is allowed"),
+            Self::LeaseOver(call) => write!(f, "{call} was not sent because the lease is over"),
+            Self::Broken(call) => write!(f, "the connection broke during {call}"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The number of a call, kept with it: calls overlap.
+#[derive(Clone, Copy, Debug)]
+struct Number(u64);
+
+impl Storable for Number {
+    type Storer = StoreReplace<Self>;
+}
+
 #[derive(Debug)]
 struct State {
     mode: Mode,
@@ -43,6 +75,8 @@ struct State {
     fault: Option<(u64, Fault)>,
     sent: u64,
     broken: Option<String>,
+    lag: u32,
+    looks: BTreeMap<String, u32>,
 }
 
 /// Counts and fences the calls of every client it is given to. Cheap to clone; clones share their state.
@@ -53,8 +87,16 @@ pub struct Watch {
 
 impl Default for Watch {
     fn default() -> Self {
-        let state =
-            State { mode: Mode::Read, reads: Calls::new(), writes: Calls::new(), fault: None, sent: 0, broken: None };
+        let state = State {
+            mode: Mode::Read,
+            reads: Calls::new(),
+            writes: Calls::new(),
+            fault: None,
+            sent: 0,
+            broken: None,
+            lag: 0,
+            looks: BTreeMap::new(),
+        };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 }
@@ -83,7 +125,8 @@ impl Watch {
         self.lock().writes.clone()
     }
 
-    /// For tests: breaks the `nth` call from now (counted from 0).
+    /// For tests: breaks the `nth` call from now (counted from 0). As the process is taken for dead then, every later
+    /// call breaks too, until [`Watch::mend`].
     pub fn break_call(&self, nth: u64, fault: Fault) {
         let mut state = self.lock();
         state.sent = 0;
@@ -101,6 +144,30 @@ impl Watch {
         let mut state = self.lock();
         state.fault = None;
         state.broken.take()
+    }
+
+    /// For tests: how many calls were sent since [`Watch::break_call`].
+    pub fn sent(&self) -> u64 {
+        self.lock().sent
+    }
+
+    /// For tests: lets describes lag behind creates. Whatever is seen the first `looks` times is hidden.
+    pub fn hide_fresh(&self, looks: u32) {
+        let mut state = self.lock();
+        state.lag = looks;
+        state.looks.clear();
+    }
+
+    /// Whether something that a describe showed is to be taken as not shown yet. Always false outside tests.
+    pub fn hides(&self, what: &str) -> bool {
+        let mut state = self.lock();
+        if state.lag == 0 {
+            return false;
+        }
+        let lag = state.lag;
+        let looks = state.looks.entry(what.to_owned()).or_default();
+        *looks += 1;
+        *looks <= lag
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -141,22 +208,24 @@ impl Intercept for Watch {
         let (service, name) = operation(cfg);
         let key = format!("{service}.{name}");
         let mut state = self.lock();
+        if state.broken.is_some() {
+            return Err(Refused::Broken(key).into());
+        }
         if reads_only(&name) {
             *state.reads.entry(key.clone()).or_default() += 1;
         } else {
             match state.mode {
-                Mode::Read => return Err(format!("{key} would change something while only reading is allowed").into()),
-                Mode::WriteUntil(end) if Instant::now() >= end => {
-                    return Err(format!("{key} was not sent because the lease is over").into());
-                }
+                Mode::Read => return Err(Refused::ReadOnly(key).into()),
+                Mode::WriteUntil(end) if Instant::now() >= end => return Err(Refused::LeaseOver(key).into()),
                 Mode::WriteUntil(_) => *state.writes.entry(key.clone()).or_default() += 1,
             }
         }
         let nth = state.sent;
         state.sent += 1;
+        cfg.interceptor_state().store_put(Number(nth));
         if state.fault == Some((nth, Fault::Before)) {
             state.broken = Some(key.clone());
-            return Err(format!("{key} was broken before it was sent").into());
+            return Err(Refused::Broken(key).into());
         }
         Ok(())
     }
@@ -167,15 +236,14 @@ impl Intercept for Watch {
         _components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let (service, name) = operation(cfg);
+        let number = cfg.load::<Number>().map(|number| number.0);
         let mut state = self.lock();
-        if let Some((nth, Fault::After)) = state.fault
-            && state.sent == nth + 1
-            && state.broken.is_none()
-        {
+        let chosen = matches!((state.fault, number), (Some((nth, Fault::After)), Some(number)) if nth == number);
+        if chosen || state.broken.is_some() {
+            let (service, name) = operation(cfg);
             let key = format!("{service}.{name}");
-            state.broken = Some(key.clone());
-            return Err(format!("the answer of {key} was lost").into());
+            state.broken.get_or_insert_with(|| key.clone());
+            return Err(Refused::Broken(key).into());
         }
         Ok(())
     }

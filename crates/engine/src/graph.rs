@@ -1,6 +1,6 @@
 //! The resources of one module and what refers to what.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use landfall_aws::{Error, Kind, LAYER_TAG, MODULE_TAG, RESOURCE_TAG, Result, Tags};
@@ -8,6 +8,7 @@ use landfall_plan::{Token, tokens};
 use serde_json::{Value, json};
 
 use crate::context::Context;
+use crate::lookup::{Lookup, looked_up};
 use crate::resource::{Registered, Resource, registered};
 
 /// The resources of one module. Filled by [`Module::build`](crate::Module::build).
@@ -16,6 +17,7 @@ pub struct Graph {
     layer: String,
     module: String,
     nodes: Vec<Node>,
+    notes: Vec<String>,
     broken: Option<String>,
 }
 
@@ -67,7 +69,7 @@ impl<R> Handle<R> {
 impl Graph {
     /// An empty graph for the module of this context.
     pub fn new(cx: &Context) -> Self {
-        Self { layer: cx.layer.clone(), module: cx.module.clone(), nodes: Vec::new(), broken: None }
+        Self { layer: cx.layer.clone(), module: cx.module.clone(), nodes: Vec::new(), notes: Vec::new(), broken: None }
     }
 
     /// Adds a resource under a name that is unique in the module and stays the same for ever: it is the identity of
@@ -91,6 +93,23 @@ impl Graph {
             }
             fields.insert("tags".into(), all);
         }
+        self.push(name, registered::<R>(), desired, tags)
+    }
+
+    /// Adds something that exists outside Landfall and is only looked at. Its attributes are known in the plan.
+    pub fn look_up<L: Lookup>(&mut self, name: impl Into<String>, lookup: L) -> Handle<L> {
+        let name = name.into();
+        let desired = match serde_json::to_value(&lookup) {
+            Ok(value) => value,
+            Err(error) => {
+                self.broken.get_or_insert(format!("{name}: {error}"));
+                Value::Null
+            }
+        };
+        self.push(name, looked_up::<L>(), desired, Tags::new())
+    }
+
+    fn push<R>(&mut self, name: String, kind: Registered, desired: Value, tags: Tags) -> Handle<R> {
         if self.nodes.iter().any(|node| node.name == name) {
             self.broken.get_or_insert(format!("{name}: two resources have this name"));
         }
@@ -101,7 +120,7 @@ impl Graph {
                 Token::Output { .. } => None,
             })
             .collect();
-        self.nodes.push(Node { name: name.clone(), kind: registered::<R>(), desired, needs, tags });
+        self.nodes.push(Node { name: name.clone(), kind, desired, needs, tags });
         Handle { name, kind: PhantomData }
     }
 
@@ -110,6 +129,16 @@ impl Graph {
         if let Some(node) = self.nodes.iter_mut().find(|node| node.name == later.name) {
             node.needs.insert(earlier.name.clone());
         }
+    }
+
+    /// Adds a remark that every plan of the module shows.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
+    /// The remarks.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Names and desired properties, for tests and documentation.
@@ -126,6 +155,13 @@ impl Graph {
         if let Some(broken) = self.broken {
             return Err(Error::new(Kind::Corrupt, "build", broken).about(self.module));
         }
+        let unknown = self.nodes.iter().find_map(|node| {
+            let need = node.needs.iter().find(|need| !self.nodes.iter().any(|other| other.name == **need))?;
+            Some(format!("{} needs {need}, which the module does not have", node.name))
+        });
+        if let Some(unknown) = unknown {
+            return Err(Error::new(Kind::Corrupt, "build", unknown).about(self.module));
+        }
         let pairs: Vec<(&str, Vec<&str>)> = self
             .nodes
             .iter()
@@ -136,8 +172,10 @@ impl Graph {
             .into_iter()
             .map(str::to_owned)
             .collect();
+        let place: BTreeMap<&str, usize> =
+            order.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
         let mut nodes = self.nodes;
-        nodes.sort_by_key(|node| order.iter().position(|name| *name == node.name));
+        nodes.sort_by_key(|node| place.get(node.name.as_str()).copied());
         Ok(nodes)
     }
 }

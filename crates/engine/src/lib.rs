@@ -4,6 +4,7 @@
 mod context;
 mod graph;
 mod lambda;
+mod lookup;
 mod module;
 mod observe;
 mod plan;
@@ -16,6 +17,7 @@ pub use async_trait::async_trait;
 pub use context::{Context, SupportFile};
 pub use graph::{Graph, Handle};
 pub use lambda::run;
+pub use lookup::Lookup;
 pub use landfall_aws::{Aws, Error, Explain, Kind, Leftover, Result, Tags, tolerate};
 pub use landfall_plan::{Field, OnChange, Token, tokens};
 pub use module::{Module, Outputs};

@@ -45,6 +45,7 @@ struct Question<'a> {
     name: Option<String>,
     tags: Tags,
     properties: &'a Value,
+    leaving: bool,
     kind: Registered,
 }
 
@@ -65,6 +66,7 @@ pub(crate) async fn observe(
             name: node.kind.0.name(&node.desired).filter(|name| !name.contains("${landfall:")),
             tags: node.tags.clone(),
             properties: &node.desired,
+            leaving: false,
             kind: node.kind,
         });
     }
@@ -75,6 +77,7 @@ pub(crate) async fn observe(
             name: left.kind.0.name(&left.entry.properties),
             tags: tags(layer, module, &left.name),
             properties: &left.entry.properties,
+            leaving: true,
             kind: left.kind,
         });
     }
@@ -91,6 +94,7 @@ pub(crate) async fn observe(
                 name: question.name.as_deref(),
                 tags: &question.tags,
                 properties: question.properties,
+                leaving: question.leaving,
             })
             .collect();
         let kind = batch.first().map(|question| question.kind);

@@ -25,6 +25,8 @@ pub struct Wanted<'a> {
     /// Properties to look for: the desired ones (tokens may stand in them), or the recorded ones of a resource that
     /// the config no longer has.
     pub properties: &'a Value,
+    /// Whether the config no longer has it, so that it is looked at only to be removed.
+    pub leaving: bool,
 }
 
 impl Wanted<'_> {
@@ -251,6 +253,7 @@ pub(crate) trait Erased: Send + Sync {
     fn tagged(&self) -> bool;
     fn delete_note(&self) -> &'static str;
     fn named(&self) -> bool;
+    fn is_lookup(&self) -> bool;
     fn name(&self, properties: &Value) -> Option<String>;
     fn canonical(&self, properties: Value) -> Value;
     async fn observe(&self, aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>>;
@@ -280,6 +283,9 @@ impl<R: Resource> Erased for Typed<R> {
     }
     fn named(&self) -> bool {
         R::NAMED
+    }
+    fn is_lookup(&self) -> bool {
+        false
     }
     fn name(&self, properties: &Value) -> Option<String> {
         R::name(properties)

@@ -138,6 +138,7 @@ pub struct Engine {
 pub(crate) struct Subject {
     pub module: RunModule,
     pub nodes: Vec<Node>,
+    pub notes: Vec<String>,
     pub outputs: Value,
     pub leftovers: Vec<Leftover>,
     pub journal: Journal,
@@ -199,8 +200,8 @@ impl Engine {
             Token::Output { module, output } => deployed.get(module)?.outputs.get(output).cloned(),
             Token::Attribute { .. } => None,
         };
-        let (nodes, outputs, defaults) = if module.change == ModuleChange::Destroy {
-            (Vec::new(), Value::Null, BTreeMap::new())
+        let (nodes, notes, outputs, defaults) = if module.change == ModuleChange::Destroy {
+            (Vec::new(), Vec::new(), Value::Null, BTreeMap::new())
         } else {
             let config = run.layer.modules.iter().find(|config| config.name == module.name).ok_or_else(|| {
                 Error::new(Kind::Corrupt, "load", "the config of the run does not have this module").about(&module.name)
@@ -208,7 +209,7 @@ impl Engine {
             let cx = Context::of(&run, &module.name, config.links.clone(), self.store.bucket());
             // `build` sees the tokens of other modules' outputs, known or not, so that the same config always gives
             // the same resources; they are filled in afterwards.
-            let (nodes, outputs) = build::<M>(Value::Object(config.inputs.clone()), &cx)?;
+            let (nodes, notes, outputs) = build::<M>(Value::Object(config.inputs.clone()), &cx)?;
             let outputs = resolve(&outputs, &outputs_of).value;
             let nodes = nodes
                 .into_iter()
@@ -217,17 +218,17 @@ impl Engine {
                     node
                 })
                 .collect();
-            (nodes, outputs, config.defaults.clone())
+            (nodes, notes, outputs, config.defaults.clone())
         };
         let leftovers = leftovers(&nodes, &journal, &M::resources())?;
         let seen = observe(&self.aws, &request.layer, &request.module, &nodes, &leftovers, &journal).await?;
         let recorded_outputs = deployed.get(&request.module).map(|deployed| deployed.outputs.clone());
-        Ok(Subject { module, nodes, outputs, leftovers, journal, seen, recorded_outputs, defaults })
+        Ok(Subject { module, nodes, notes, outputs, leftovers, journal, seen, recorded_outputs, defaults })
     }
 }
 
-/// Builds a module: its resources in order and its outputs. Pure.
-pub(crate) fn build<M: Module>(inputs: Value, cx: &Context) -> Result<(Vec<Node>, Value)> {
+/// Builds a module: its resources in order, its remarks and its outputs. Pure.
+pub(crate) fn build<M: Module>(inputs: Value, cx: &Context) -> Result<(Vec<Node>, Vec<String>, Value)> {
     let inputs: M::Inputs = serde_json::from_value(inputs).map_err(|error| {
         Error::new(Kind::Invalid, "build", "the inputs do not have the module's shape")
             .about(&cx.module)
@@ -235,7 +236,8 @@ pub(crate) fn build<M: Module>(inputs: Value, cx: &Context) -> Result<(Vec<Node>
     })?;
     let mut graph = Graph::new(cx);
     let outputs = M::build(inputs, cx, &mut graph)?;
-    Ok((graph.ordered()?, Value::Object(outputs.0)))
+    let notes = graph.notes().to_vec();
+    Ok((graph.ordered()?, notes, Value::Object(outputs.0)))
 }
 
 impl Subject {
@@ -265,7 +267,7 @@ impl Subject {
             change,
             needs: self.module.needs.clone(),
             resources,
-            notes: Vec::new(),
+            notes: self.notes.clone(),
         }
     }
 
