@@ -1,0 +1,186 @@
+"""One local AWS per test session, Landfall installed in it with the checked-in template, an independent client."""
+
+import itertools
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import installation as installing  # noqa: E402
+
+ACCOUNT = "000000000000"
+DEADLINE = 60.0
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory):
+    """The local AWS on a free port; it ends with us, because the launcher watches its stdin."""
+    home = tmp_path_factory.mktemp("local-aws")
+    launcher = subprocess.Popen(
+        [sys.executable, "-u", "-m", "landfall_local", "--home", str(home), "up", "--port", "0", "--watch-stdin"],
+        cwd=installing.ROOT / "local",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    line = launcher.stdout.readline()
+    endpoint = next((word for word in line.split() if word.startswith("http")), None)
+    assert endpoint, f"the local AWS did not start: {line}"
+    account = installing.Account(endpoint=endpoint, id=ACCOUNT)
+    account.log = home / "ministack.log"
+    yield account
+    launcher.stdin.close()
+    launcher.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def landfall(local_aws):
+    """An installed Landfall."""
+    return Landfall(installing.install(local_aws, installing.build()))
+
+
+class Landfall:
+    """What tests do with an installation: upload, ask the API with a signature of their own, wait, read back."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self, installation):
+        self.installation = installation
+        self.account = installation.account
+        self.s3 = self.account.client("s3")
+
+    def name(self, stem: str) -> str:
+        """A layer name that no other test uses."""
+        return f"{stem}{next(self.numbers)}"
+
+    def upload(self, key: str, body: str | bytes, **metadata: str) -> str:
+        """Puts an object into the config bucket and answers its version."""
+        data = body.encode() if isinstance(body, str) else body
+        tags = {name.replace("_", "-"): value for name, value in metadata.items()}
+        put = self.s3.put_object(Bucket=self.installation.bucket, Key=key, Body=data, Metadata=tags)
+        return put["VersionId"]
+
+    def call(self, method: str, path: str, body=None, credentials: Credentials | None = None):
+        """Status and answer of the API, to a request signed by botocore."""
+        url = f"{self.installation.api}{path}"
+        data = json.dumps(body).encode() if body is not None else b""
+        headers = {"content-type": "application/json"} if body is not None else {}
+        signed = AWSRequest(method=method, url=url, data=data, headers=headers)
+        who = credentials or Credentials(self.account.id, "test")
+        SigV4Auth(who, "execute-api", installing.REGION).add_auth(signed)
+        request = urllib.request.Request(local(url), data=data or None, method=method, headers=dict(signed.headers))
+        request.add_header("host", url.split("/")[2])
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            try:
+                return error.code, json.loads(text or b"null")
+            except json.JSONDecodeError:
+                return error.code, text.decode()
+
+    def get(self, path: str):
+        status, answer = self.call("GET", path)
+        assert status == 200, f"GET {path}: {status} {answer}"
+        return answer
+
+    def deployments(self, layer: str) -> list[dict]:
+        status, answer = self.call("GET", f"/layers/{layer}/deployments?limit=100")
+        return answer["deployments"] if status == 200 else []
+
+    def deployment_of(self, layer: str, version: str) -> dict:
+        """The deployment of a version of the layer's file, once it is seen."""
+        return until(
+            lambda: next((one for one in self.deployments(layer) if one["source"].get("version_id") == version), None),
+            f"the upload {version} became a deployment of {layer}",
+        )
+
+    def ended(self, layer: str, number: int, seconds: float = DEADLINE) -> dict:
+        """The deployment once it ended, or once it asks for an approval."""
+
+        def look():
+            one = self.get(f"/layers/{layer}/deployments/{number}")["deployment"]
+            asks = one.get("phase") == "awaiting-approval"
+            return one if asks or one["status"] not in ("queued", "running") else None
+
+        return until(look, f"deployment {layer}/{number} ended", seconds)
+
+    def deploy(self, key: str, body: str | bytes, layer: str, **metadata: str) -> dict:
+        """Uploads and waits for the end."""
+        found = self.deployment_of(layer, self.upload(key, body, **metadata))
+        return self.ended(layer, found["number"])
+
+    def approve(self, layer: str, deployment: dict) -> dict:
+        """Approves a plan that waits, and waits for the end."""
+        number = deployment["number"]
+        body = {"decision": "approve", "plan_hash": deployment["plan"]["hash"]}
+        status, answer = self.call("POST", f"/layers/{layer}/deployments/{number}/approval", body)
+        assert status == 200, answer
+
+        def look():
+            one = self.get(f"/layers/{layer}/deployments/{number}")["deployment"]
+            return one if one["status"] not in ("queued", "running") else None
+
+        return until(look, f"deployment {layer}/{number} ended after its approval")
+
+    def destroy(self, layer: str) -> dict:
+        """Destroys a layer, approving the plan."""
+        status, answer = self.call("POST", f"/layers/{layer}/deployments", {"action": "destroy"})
+        assert status == 202, answer
+        ended = self.ended(layer, answer["number"])
+        return self.approve(layer, ended) if ended.get("phase") == "awaiting-approval" else ended
+
+    def tagged(self, layer: str) -> list[str]:
+        """ARNs that carry the layer's tag, without keys that wait for their deletion."""
+        found = self.account.client("resourcegroupstaggingapi").get_resources(
+            TagFilters=[{"Key": "landfall:layer", "Values": [layer]}]
+        )["ResourceTagMappingList"]
+        kms = self.account.client("kms")
+
+        def waits_for_deletion(arn: str) -> bool:
+            return ":kms:" in arn and kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+
+        return [entry["ResourceARN"] for entry in found if not waits_for_deletion(entry["ResourceARN"])]
+
+
+def until(look, what: str, seconds: float = DEADLINE):
+    """The first truthy answer of `look`."""
+    end = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.1)
+
+
+def local(url: str) -> str:
+    """Names under `localhost` are this machine (RFC 6761), which not every resolver knows."""
+    scheme, rest = url.split("://", 1)
+    host, _, path = rest.partition("/")
+    port = host.rpartition(":")[2]
+    return f"{scheme}://127.0.0.1:{port}/{path}"
+
+
+def environment(name: str, modules: str = "modules: []") -> str:
+    """An environment file; `modules` is the rest of it."""
+    return (
+        f'name: {name}\norg_name: tests\nproviders:\n  aws:\n    region: {installing.REGION}\n'
+        f'    account_id: "{ACCOUNT}"\n{modules}\n'
+    )
+
+
+def service(name: str, path: str, environment_name: str, modules: str) -> str:
+    """A service file."""
+    return f"name: {name}\nenvironments:\n  - name: {environment_name}\n    path: {path}\n{modules}\n"
