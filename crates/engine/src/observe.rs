@@ -95,6 +95,7 @@ pub(crate) async fn observe(
                 tags: &question.tags,
                 properties: question.properties,
                 leaving: question.leaving,
+                recorded: journal.get(question.resource).map(|entry| (&entry.properties, &entry.attributes)),
             })
             .collect();
         let kind = batch.first().map(|question| question.kind);

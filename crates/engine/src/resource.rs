@@ -27,6 +27,9 @@ pub struct Wanted<'a> {
     pub properties: &'a Value,
     /// Whether the config no longer has it, so that it is looked at only to be removed.
     pub leaving: bool,
+    /// What was applied last, properties and attributes: for resources that share their place with others and know
+    /// only from the record what is theirs.
+    pub recorded: Option<(&'a Value, &'a Map<String, Value>)>,
 }
 
 impl Wanted<'_> {
