@@ -4,6 +4,7 @@
 mod bucket;
 mod key;
 mod links;
+mod log_group;
 mod policy;
 mod role;
 
@@ -14,6 +15,7 @@ pub use bucket::{
 };
 pub use key::Key;
 pub use links::link_statements;
+pub use log_group::{LogGroup, RETENTIONS};
 pub use policy::ManagedPolicy;
 pub use role::Role;
 

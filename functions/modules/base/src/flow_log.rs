@@ -1,0 +1,117 @@
+//! The flow log of the VPC: every connection, accepted or rejected, to a log group.
+
+use aws_sdk_ec2::types::{FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType};
+use landfall_engine::{
+    Aws, Changes, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags, Wanted,
+    async_trait,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::ec2::{ec2, gone, id_of, lookups, matching, retag, settling, tagged, tags_of};
+
+/// A flow log of a VPC. Nothing of it can be changed in place.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FlowLog {
+    /// VPC.
+    pub vpc_id: String,
+    /// Which traffic: `ALL`.
+    pub traffic: String,
+    /// Name of the log group.
+    pub log_group: String,
+    /// ARN of the role that writes.
+    pub role: String,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+#[async_trait]
+impl Resource for FlowLog {
+    const KIND: &'static str = "AWS::EC2::FlowLog";
+    const FIELDS: &'static [Field] = &[
+        Field { name: "vpc_id", on_change: OnChange::Replace },
+        Field { name: "traffic", on_change: OnChange::Replace },
+        Field { name: "log_group", on_change: OnChange::Replace },
+        Field { name: "role", on_change: OnChange::Replace },
+    ];
+    const NAMED: bool = false;
+
+    fn name(_properties: &Value) -> Option<String> {
+        None
+    }
+
+    async fn observe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {
+        let mut found = Vec::new();
+        for filters in lookups("flow-log-id", wanted) {
+            let pages = ec2(aws).describe_flow_logs().set_filter(Some(filters)).into_paginator().items().send();
+            found.extend(pages.collect::<Result<Vec<_>, _>>().await.explain("DescribeFlowLogs", "flow log")?);
+        }
+        let one = |wanted: &Wanted<'_>| {
+            let log = matching(wanted, &found, |log| log.flow_log_id(), |log| log.tags())?;
+            let mut properties = json!({
+                "vpc_id": log.resource_id(),
+                "traffic": log.traffic_type().map(TrafficType::as_str),
+                "tags": tags_of(log.tags()),
+            });
+            if let Some(group) = log.log_group_name().or(log.log_destination()) {
+                properties["log_group"] = json!(group_name(group));
+            }
+            if let Some(role) = log.deliver_logs_permission_arn() {
+                properties["role"] = json!(role);
+            }
+            Some(Seen::ready(log.flow_log_id()?, properties))
+        };
+        Ok(wanted.iter().map(one).collect())
+    }
+
+    async fn create(&self, aws: &Aws, intent: &Intent) -> Result<Progress> {
+        let created = ec2(aws)
+            .create_flow_logs()
+            .resource_type(FlowLogsResourceType::Vpc)
+            .resource_ids(&self.vpc_id)
+            .traffic_type(TrafficType::from(self.traffic.as_str()))
+            .log_destination_type(LogDestinationType::CloudWatchLogs)
+            .log_group_name(&self.log_group)
+            .deliver_logs_permission_arn(&self.role)
+            .client_token(&intent.client_token)
+            .tag_specifications(tagged(ResourceType::VpcFlowLog, &self.tags))
+            .send()
+            .await;
+        let created = settling(created.explain("CreateFlowLogs", &self.vpc_id))?;
+        // AWS answers a refusal as a success with the reason inside. A role or log group that was made a moment ago
+        // may not be known to the flow log service yet, so that a refusal is tried again.
+        if let Some(refused) = created.unsuccessful().first().and_then(|item| item.error()) {
+            let message = refused.message().unwrap_or("AWS gave no reason").trim_end_matches('.');
+            let code = refused.code().unwrap_or("Unknown");
+            return Err(Error::new(Kind::NotReady, "CreateFlowLogs", format!("{message} ({code})")).about(&self.vpc_id));
+        }
+        Ok(Progress::done(id_of(created.flow_log_ids().first().map(String::as_str), "CreateFlowLogs")?))
+    }
+
+    async fn update(&self, aws: &Aws, changes: &Changes<'_>) -> Result<Progress> {
+        retag(aws, changes, &self.tags).await?;
+        Ok(Progress::done(changes.id()))
+    }
+
+    async fn delete(aws: &Aws, seen: &Seen, _recorded: &Value) -> Result<Progress> {
+        gone(ec2(aws).delete_flow_logs().flow_log_ids(&seen.id).send().await.explain("DeleteFlowLogs", &seen.id))?;
+        Ok(Progress::done(&seen.id))
+    }
+}
+
+/// The name of a log group that AWS answers by name or by ARN.
+fn group_name(group: &str) -> &str {
+    group.split_once(":log-group:").map_or(group, |(_, name)| name.trim_end_matches(":*"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::group_name;
+
+    #[test]
+    fn a_log_group_has_one_name() {
+        assert_eq!(group_name("arn:aws:logs:eu-west-1:1:log-group:lf-prod-vpc-flow:*"), "lf-prod-vpc-flow");
+        assert_eq!(group_name("lf-prod-vpc-flow"), "lf-prod-vpc-flow");
+    }
+}
