@@ -1,6 +1,6 @@
 //! What a kind's own rule may look at, and how it says what is wrong.
 
-use landfall_config::{Diagnostic, Map as YamlMap, ModuleEntry, Report, Span};
+use landfall_config::{Diagnostic, LayerFile, Map as YamlMap, ModuleEntry, Report, Span};
 use serde_json::{Map, Value};
 
 use crate::layer::{EnvironmentContext, Scope};
@@ -18,10 +18,11 @@ pub struct Check<'a, 's> {
     pub modules: &'a [(&'static str, &'a str)],
     /// The environment of a service, where it is known.
     pub environment: Option<&'a EnvironmentContext>,
+    pub(crate) file: &'a LayerFile,
     pub(crate) report: &'a mut Report<'s>,
 }
 
-impl Check<'_, '_> {
+impl<'a> Check<'a, '_> {
     /// Whether the user gave the input, even as null.
     pub fn has_key(&self, input: &str) -> bool {
         self.entry.inputs.entry(input).is_some()
@@ -65,6 +66,12 @@ impl Check<'_, '_> {
     /// Whether a module of this kind is in the file.
     pub fn is_in_file(&self, kind: &str) -> bool {
         self.modules.iter().any(|(name, _)| *name == kind)
+    }
+
+    /// The entry of the file's first module of a kind, as it is written.
+    pub(crate) fn entry_of(&self, kind: &str) -> Option<&'a ModuleEntry> {
+        let is_of = |entry: &&ModuleEntry| crate::kinds::by_type(&entry.ty.value).is_some_and(|of| of.name == kind);
+        self.file.modules.iter().find(is_of)
     }
 
     /// Reports an error at an input; at the module's type when the input is not given. `path` may go into the input:

@@ -38,6 +38,8 @@ pub struct Kind {
     pub check: Option<fn(&mut Check<'_, '_>)>,
     /// Files that its inputs refer to in a way that types do not show.
     pub files: Option<fn(&Map<String, Value>) -> Vec<String>>,
+    /// Fields that people look for and that do not exist, with what to do instead.
+    pub missed: &'static [(&'static str, &'static str)],
 }
 
 impl Kind {
@@ -58,6 +60,7 @@ impl Kind {
         names: &[],
         check: None,
         files: None,
+        missed: &[],
     };
 
     /// The input of that name.
@@ -93,17 +96,25 @@ pub struct Input {
     pub default: Default,
     /// What it does.
     pub doc: &'static str,
+    /// What to do instead, for one that is understood and should not be used any more.
+    pub deprecated: Option<&'static str>,
 }
 
 impl Input {
     /// An input that has to be given.
     pub(crate) const fn required(name: &'static str, ty: Type, doc: &'static str) -> Self {
-        Self { name, ty, required: true, default: Default::Null, doc }
+        Self { name, ty, required: true, default: Default::Null, doc, deprecated: None }
     }
 
     /// An input that may be left out.
     pub(crate) const fn optional(name: &'static str, ty: Type, default: Default, doc: &'static str) -> Self {
-        Self { name, ty, required: false, default, doc }
+        Self { name, ty, required: false, default, doc, deprecated: None }
+    }
+
+    /// One that should not be used any more, and what to do instead.
+    pub(crate) const fn deprecated(mut self, instead: &'static str) -> Self {
+        self.deprecated = Some(instead);
+        self
     }
 }
 
@@ -149,6 +160,23 @@ pub struct Wire {
     pub output: &'static str,
     /// When it is filled in.
     pub when: When,
+}
+
+impl Wire {
+    /// From a module of the same file, or else of the environment.
+    pub(crate) const fn anywhere(name: &'static str, kind: &'static str, output: &'static str) -> Self {
+        Self { name, kind, output, when: When::Anywhere }
+    }
+
+    /// From a module of the same file.
+    pub(crate) const fn same_file(name: &'static str, kind: &'static str, output: &'static str) -> Self {
+        Self { name, kind, output, when: When::SameFile }
+    }
+
+    /// From the dns module of the same file.
+    pub(crate) const fn dns(name: &'static str, output: &'static str, when: When) -> Self {
+        Self { name, kind: "dns", output, when }
+    }
 }
 
 /// When a wire is connected.
@@ -230,6 +258,18 @@ pub struct Need {
     pub kind: &'static str,
     /// Where it has to be.
     pub presence: Presence,
+}
+
+impl Need {
+    /// It has to be in the same file.
+    pub(crate) const fn same_file(kind: &'static str) -> Self {
+        Self { kind, presence: Presence::SameFile }
+    }
+
+    /// It has to be in the same file or in the environment.
+    pub(crate) const fn somewhere(kind: &'static str) -> Self {
+        Self { kind, presence: Presence::FileOrEnvironment }
+    }
 }
 
 /// Where a needed kind has to be.

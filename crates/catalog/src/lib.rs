@@ -7,6 +7,7 @@ mod kinds;
 mod layer;
 mod resolve;
 mod schema;
+mod settings;
 mod ty;
 
 pub use check::Check;
@@ -17,4 +18,4 @@ pub use kinds::{all as kinds, by_name as kind};
 pub use layer::{EnvironmentContext, EnvironmentModule, Layer, Link, Module, Scope};
 pub use resolve::{Request, Resolved, resolve, support_files};
 pub use schema::schema;
-pub use ty::{Enum, Pattern, Type};
+pub use ty::{Enum, Pattern, Support, Type, Versions};

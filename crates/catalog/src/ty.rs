@@ -1,6 +1,4 @@
-//! Types of inputs: what values they take, in words and as JSON Schema.
-
-use serde_json::{Value, json};
+//! Types of inputs: what values they take, and how that is said.
 
 use crate::kind::Input;
 
@@ -27,10 +25,14 @@ pub enum Type {
     },
     /// Text.
     Text,
+    /// Text that is not empty.
+    NonEmpty,
     /// Text of a form.
     Pattern(&'static Pattern),
     /// One of some words.
     Enum(&'static Enum),
+    /// A version of something that AWS offers.
+    Version(&'static Versions),
     /// An IPv4 range such as `10.0.0.0/16`.
     Cidr,
     /// A path relative to the layer file.
@@ -76,6 +78,31 @@ pub struct Enum {
     pub former: &'static [(&'static str, &'static str)],
 }
 
+/// Versions of something that AWS offers. New ones come every few months, so any of the right form is taken; those
+/// that are known to be gone are not.
+#[derive(Debug)]
+pub struct Versions {
+    /// The form of a version.
+    pub form: Pattern,
+    /// Notations of former times and what they are read as.
+    pub former: &'static [(&'static str, &'static str)],
+    /// What is known about a version of the right form.
+    pub support: fn(&str) -> Support,
+    /// What to use instead of one that is gone.
+    pub instead: &'static str,
+}
+
+/// What is known about a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// Nothing against it.
+    Offered,
+    /// It still runs; the text says what is wrong with it, to follow "VERSION …".
+    Fading(&'static str),
+    /// It cannot be made any more; the text says why, to follow "VERSION …".
+    Gone(&'static str),
+}
+
 /// Regular expression of an IPv4 range.
 pub(crate) const CIDR: &str = "^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])/(3[0-2]|[12]?[0-9])$";
 /// Regular expression of a relative path. That no part of it is `..` is checked beside it.
@@ -102,6 +129,8 @@ impl Type {
             Self::Int { min, max } => format!("an integer{}", bounds(*min, *max)),
             Self::IntOrText { min, max } => format!("an integer or digits in quotes{}", bounds(*min, *max)),
             Self::Text => "a string".to_owned(),
+            Self::NonEmpty => "a string that is not empty".to_owned(),
+            Self::Version(versions) => format!("{} such as `{}`", versions.form.what, versions.form.example),
             Self::Pattern(pattern) => format!("{} such as `{}`", pattern.what, pattern.example),
             Self::Enum(choice) => one_of(choice.words),
             Self::Cidr => "an IPv4 range such as `10.0.0.0/16`".to_owned(),
@@ -118,75 +147,6 @@ impl Type {
             Self::Links => "a list of module names, each with permissions where wanted".to_owned(),
         }
     }
-
-    /// The JSON Schema of its values.
-    pub fn schema(&self) -> Value {
-        match self {
-            Self::Any => json!({}),
-            Self::Bool => or_reference(json!({"type": "boolean"})),
-            Self::Int { min, max } => or_reference(json!({"type": "integer", "minimum": min, "maximum": max})),
-            Self::IntOrText { min, max } => or_reference(json!({"anyOf": [
-                {"type": "integer", "minimum": min, "maximum": max},
-                {"type": "string", "pattern": "^[0-9]{1,18}$"},
-            ]})),
-            Self::Text => json!({"type": "string"}),
-            Self::Pattern(pattern) => or_any_reference(json!({"type": "string", "pattern": pattern.regex})),
-            Self::Enum(choice) => {
-                let words: Vec<_> =
-                    choice.words.iter().copied().chain(choice.former.iter().map(|(old, _)| *old)).collect();
-                or_reference(json!({"enum": words}))
-            }
-            Self::Cidr => or_reference(json!({"type": "string", "pattern": CIDR})),
-            Self::Path => or_reference(json!({"type": "string", "pattern": PATH})),
-            Self::List { of, min, max, distinct } => {
-                let mut schema = json!({"type": "array", "items": of.schema()});
-                if *min > 0 {
-                    schema["minItems"] = json!(min);
-                }
-                if *max < usize::MAX {
-                    schema["maxItems"] = json!(max);
-                }
-                if *distinct {
-                    schema["uniqueItems"] = json!(true);
-                }
-                or_any_reference(schema)
-            }
-            Self::Map(of) => or_any_reference(json!({"type": "object", "additionalProperties": of.schema()})),
-            Self::Object(fields) => or_any_reference(object_schema(fields)),
-            Self::Either(types) => json!({"anyOf": types.iter().map(Self::schema).collect::<Vec<_>>()}),
-            Self::Links => json!({"$ref": "#/$defs/links"}),
-        }
-    }
-}
-
-/// The JSON Schema of a mapping with these fields and no others.
-pub(crate) fn object_schema(fields: &[Input]) -> Value {
-    let required: Vec<_> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
-    let properties: serde_json::Map<_, _> =
-        fields.iter().map(|field| (field.name.to_owned(), field_schema(field))).collect();
-    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
-}
-
-/// The JSON Schema of one field, with its description and default. Optional fields also take null.
-pub(crate) fn field_schema(field: &Input) -> Value {
-    let schema = field.ty.schema();
-    let mut schema = if field.required { schema } else { json!({"anyOf": [schema, {"type": "null"}]}) };
-    schema["description"] = json!(field.doc);
-    let default = field.default.to_json();
-    if !field.required && !default.is_null() {
-        schema["default"] = default;
-    }
-    schema
-}
-
-/// A variable or an output of the environment may stand for any value; it is checked once it is known.
-fn or_reference(schema: Value) -> Value {
-    json!({"anyOf": [schema, {"$ref": "#/$defs/reference"}]})
-}
-
-/// Where text is wanted, an output of another module may stand as well.
-fn or_any_reference(schema: Value) -> Value {
-    json!({"anyOf": [schema, {"$ref": "#/$defs/reference"}, {"$ref": "#/$defs/output"}]})
 }
 
 /// `a`, `b` or `c`.

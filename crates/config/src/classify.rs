@@ -237,7 +237,8 @@ fn region(node: &Node, report: &mut Report<'_>) -> Option<Spanned<String>> {
     let is_region = parts.len() >= 3
         && parts[0].len() == 2
         && parts[..parts.len() - 1].iter().all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase()))
-        && parts[parts.len() - 1].parse::<u8>().is_ok();
+        && (1..=2).contains(&parts[parts.len() - 1].len())
+        && parts[parts.len() - 1].chars().all(|c| c.is_ascii_digit());
     if is_region {
         return Some(text);
     }

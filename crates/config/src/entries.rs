@@ -187,6 +187,13 @@ fn merged_variables(map: &Map, field: &str, report: &mut Report<'_>) -> Map {
             continue;
         };
         for entry in &values.entries {
+            if matches!(entry.value.value, Yaml::List(_) | Yaml::Map(_)) {
+                let path = format!("{field}.{key}.{}", entry.key);
+                let message = format!("expected text, a number or a boolean, found {}", entry.value.describe());
+                let diagnostic = report.at(entry.value.span, "wrong-type", message).with_field(path);
+                report.push(diagnostic.with_help("a variable holds one value; write lists into the module itself"));
+                continue;
+            }
             match merged.iter().find(|first| first.key == entry.key) {
                 None => merged.push(entry.clone()),
                 Some(first) if first.value.to_json() == entry.value.to_json() => {}

@@ -245,6 +245,7 @@ impl Control {
             supported: Some(&self.settings.kinds),
             account_id: Some(self.settings.account_id()),
             zones: None,
+            config_bucket: Some(self.store.bucket()),
         })?;
         Ok(Loaded { resolved, environment: context })
     }

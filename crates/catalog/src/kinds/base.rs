@@ -74,6 +74,7 @@ pub(crate) const KIND: Kind = Kind {
 };
 
 fn check(check: &mut Check<'_, '_>) {
+    super::shared::retention(check, "vpc_log_retention");
     if EXISTING.iter().any(|input| check.has_key(input)) {
         for input in EXISTING {
             if !check.is_given(input) {

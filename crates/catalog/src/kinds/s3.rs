@@ -16,7 +16,7 @@ pub(crate) const KIND: Kind = Kind {
     type_names: &["aws-s3", "s3"],
     summary: "One bucket, private and encrypted",
     inputs: &[
-        Input::required("bucket_name", Type::Text, "Name of the bucket, unique among all accounts"),
+        Input::required("bucket_name", Type::NonEmpty, "Name of the bucket, unique among all accounts"),
         Input::optional("block_public", Type::Bool, Default::Bool(true), "Blocks public access"),
         Input::optional("bucket_policy", Type::Any, Default::Null, "Policy, as a mapping or as JSON text"),
         Input::optional("cors_rule", Type::Object(CORS), Default::Null, "What browsers of other origins may do"),

@@ -15,22 +15,41 @@ pub(super) fn links(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &Kind,
         return Vec::new();
     }
     let Some(items) = entry.inputs.get("links").and_then(Node::as_list) else { return Vec::new() };
-    let mut found = Vec::new();
+    let mut found: Vec<Link> = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let field = entry.field(&format!("links[{index}]"));
-        if let Some(link) = link(around, kind, item, &field, report) {
-            found.push(link);
+        if matches!(kind.holds, Holds::Origin(_)) && index > 0 {
+            let message = format!("a module of type {} has one link", entry.ty.value);
+            error(report, item.span, &field, &message, "remove the others");
+            continue;
         }
+        let Some(link) = link(around, entry, kind, item, &field, report) else { continue };
+        for variable in link.secrets.values() {
+            let first = found.iter().find(|other| other.secrets.values().any(|known| known == variable));
+            if let Some(first) = first {
+                let message = format!("`{variable}` is set by the link to `{}` already, which wins", first.target);
+                let help = "rename the variables of one of the two";
+                report.push(report.at(item.span, "invalid-link", message).with_field(&field).with_help(help).warning());
+            }
+        }
+        found.push(link);
     }
     found
 }
 
-fn link(around: &Surroundings<'_>, kind: &Kind, item: &Node, field: &str, report: &mut Report<'_>) -> Option<Link> {
+fn link(
+    around: &Surroundings<'_>,
+    entry: &ModuleEntry,
+    kind: &Kind,
+    item: &Node,
+    field: &str,
+    report: &mut Report<'_>,
+) -> Option<Link> {
     let (target, span, more) = match &item.value {
         Yaml::String(name) => (name.as_str(), item.span, None),
         Yaml::Map(map) if map.entries.len() == 1 => {
-            let entry = &map.entries[0];
-            (entry.key.as_str(), entry.key_span, Some(&entry.value))
+            let only = &map.entries[0];
+            (only.key.as_str(), only.key_span, Some(&only.value))
         }
         _ => {
             error(
@@ -63,20 +82,36 @@ fn link(around: &Surroundings<'_>, kind: &Kind, item: &Node, field: &str, report
         secrets: BTreeMap::new(),
     };
     match (kind.holds, of.grants) {
-        (Holds::Origin(kinds), _) if kinds.contains(&of.name) => {}
+        (Holds::Origin(kinds), _) if kinds.contains(&of.name) => {
+            if more.is_some_and(|more| !more.is_null() && more.as_list().is_none_or(|items| !items.is_empty())) {
+                error(report, item.span, field, "this link takes no permissions", &format!("write `- {target}`"));
+            }
+        }
         (Holds::Permissions | Holds::PermissionsAndSecrets, Grants::Permissions { words, default }) => {
             link.permissions = permissions(more, words, default, field, report)?;
         }
         (Holds::PermissionsAndSecrets, Grants::Secrets(keys)) => {
             link.secrets = secrets(target, more, keys, field, span, report)?;
         }
-        _ => {
-            let message = format!("a module of type {} cannot be linked from one of type {}", of.name, kind.name);
-            error(report, span, field, &message, "remove the link");
+        (holds, grants) => {
+            let message = format!("a module of type {} cannot be linked from one of type {}", of.name, entry.ty.value);
+            error(report, span, field, &message, &instead(holds, grants, target, of));
             return None;
         }
     }
     Some(link)
+}
+
+/// What to do in place of a link that is not possible.
+fn instead(holds: Holds, grants: Grants, target: &str, of: &Kind) -> String {
+    match (holds, grants) {
+        (Holds::Origin(kinds), _) => format!("link a module of type {}", kinds.join(" or ")),
+        (_, Grants::Secrets(_)) => "its secrets reach a module of type k8s-service only".to_owned(),
+        _ => match of.outputs.iter().find(|output| !output.secret) {
+            Some(output) => format!("remove it; for an output write ${{{{module.{target}.{}}}}}", output.name),
+            None => "remove the link".to_owned(),
+        },
+    }
 }
 
 fn permissions(

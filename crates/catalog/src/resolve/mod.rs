@@ -6,7 +6,9 @@ mod names;
 mod order;
 mod placed;
 mod references;
+mod settings;
 mod typed;
+mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +37,8 @@ pub struct Request<'a> {
     pub account_id: Option<&'a str>,
     /// Zones of the region.
     pub zones: Option<u32>,
+    /// The bucket that `{state_storage}` stands for.
+    pub config_bucket: Option<&'a str>,
 }
 
 /// A resolved layer.
@@ -54,9 +58,9 @@ pub fn resolve(request: Request<'_>) -> Result<Resolved, Diagnostics> {
     let mut report = Report::new(request.source);
     let file = request.file;
     place(&request, &mut report);
-    let variables = variables(&request, &mut report);
+    let variables = variables::variables(&request, &mut report);
+    let settings = settings::settings(file, &mut report);
     let modules = modules::resolve(&request, &variables, &mut report);
-    let settings = file.settings.as_ref().map_or(Value::Null, landfall_config::Node::to_json);
     let (scope, environment, org_name, region, account_id) = match (&file.scope, request.environment) {
         (FileScope::Environment { org_name, region, account_id }, _) => (
             Scope::Environment,
@@ -127,43 +131,14 @@ fn place(request: &Request<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// Declared variables with their values, and those that the environment's entry gives.
-fn variables(request: &Request<'_>, report: &mut Report<'_>) -> BTreeMap<String, Value> {
-    let mut values: BTreeMap<String, Value> =
-        request.variables.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
-    for declared in &request.file.input_variables {
-        let name = &declared.name.value;
-        if values.contains_key(name) {
-            continue;
-        }
-        match &declared.default {
-            Some(default) => {
-                values.insert(name.clone(), default.to_json());
-            }
-            None => {
-                report.push(
-                    report
-                        .at(declared.name.span, "variable-without-value", format!("the variable `{name}` has no value"))
-                        .with_field("input_variables")
-                        .with_help("give it a `default`, or a value in the entry of `environments`"),
-                );
-                values.insert(name.clone(), Value::Null);
-            }
-        }
-    }
-    values
-}
-
 /// Paths that a layer refers to, relative to its file.
 pub fn support_files(layer: &Layer) -> Vec<String> {
     let mut found = BTreeSet::new();
     for module in &layer.modules {
         let Some(kind) = crate::kinds::by_name(&module.kind) else { continue };
         for input in kind.inputs {
-            if matches!(input.ty, Type::Path)
-                && let Some(path) = module.inputs.get(input.name).and_then(Value::as_str)
-            {
-                found.insert(path.to_owned());
+            if let Some(value) = module.inputs.get(input.name) {
+                paths(&input.ty, value, &mut found);
             }
         }
         if let Some(files) = kind.files {
@@ -171,4 +146,23 @@ pub fn support_files(layer: &Layer) -> Vec<String> {
         }
     }
     found.into_iter().collect()
+}
+
+/// The paths in a value of a type.
+fn paths(ty: &Type, value: &Value, found: &mut BTreeSet<String>) {
+    match (ty, value) {
+        (Type::Path, Value::String(path)) => {
+            found.insert(path.clone());
+        }
+        (Type::List { of, .. }, Value::Array(items)) => items.iter().for_each(|item| paths(of, item, found)),
+        (Type::Map(of), Value::Object(map)) => map.values().for_each(|value| paths(of, value, found)),
+        (Type::Object(fields), Value::Object(map)) => {
+            for field in *fields {
+                if let Some(value) = map.get(field.name) {
+                    paths(&field.ty, value, found);
+                }
+            }
+        }
+        _ => {}
+    }
 }

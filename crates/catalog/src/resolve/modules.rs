@@ -131,14 +131,15 @@ fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, r
     let before = report.errors();
     for pair in &entry.inputs.entries {
         if kind.input(&pair.key).is_none() {
-            report.push(unknown_field(report, pair.key_span, &pair.key, &owner, kind.inputs));
+            let missed = kind.missed.iter().find(|(field, _)| *field == pair.key).map(|(_, instead)| *instead);
+            report.push(unknown_field(report, pair.key_span, &pair.key, &owner, kind.inputs, missed));
         }
     }
     let mut references = References {
         file: around.request.file,
         kinds: &around.kinds,
         environment: around.request.environment,
-        config_bucket: None,
+        config_bucket: around.request.config_bucket,
         variables: around.variables,
         module: name,
         used: BTreeSet::new(),
@@ -148,9 +149,17 @@ fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, r
     let pinned = around.request.pinned.get(name);
     for input in kind.inputs {
         let field = entry.field(input.name);
-        match entry.inputs.get(input.name).filter(|node| !node.is_null()) {
-            Some(node) => {
-                let placed = Placed::of(node, &field, &mut references, report);
+        let given = entry.inputs.get(input.name).filter(|node| !node.is_null());
+        if let (Some(node), Some(instead)) = (given, input.deprecated) {
+            let message = format!("`{}` should not be used any more", input.name);
+            let warning = report.at(node.span, "deprecated", message).with_field(&field).with_help(instead);
+            report.push(warning.warning());
+        }
+        // A variable without a value is like an input that is not given.
+        let given =
+            given.map(|node| Placed::of(node, &field, &mut references, report)).filter(|placed| !placed.is_null());
+        match given {
+            Some(placed) => {
                 if let Some(value) = fit(&placed, &input.ty, &field, report) {
                     inputs.insert(input.name.to_owned(), value);
                 }
@@ -186,6 +195,7 @@ fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, r
                 scope: around.scope(),
                 modules: &around.modules,
                 environment: around.request.environment,
+                file: around.request.file,
                 report,
             });
         }
@@ -248,7 +258,10 @@ fn domain_is_ours(around: &Surroundings<'_>, entry: &ModuleEntry, when: When) ->
         .find(|module| kinds::by_type(&module.ty.value).is_some_and(|kind| kind.name == "dns"));
     let linked = dns.and_then(|dns| dns.inputs.get("linked_module")).and_then(landfall_config::Node::as_str);
     match linked.filter(|linked| !linked.is_empty()) {
-        Some(linked) => linked == entry.name.value || linked == entry.ty.value,
+        Some(linked) => {
+            let of = |ty: &str| kinds::by_type(ty).map(|kind| kind.name);
+            linked == entry.name.value || (of(linked).is_some() && of(linked) == of(&entry.ty.value))
+        }
         None => when == When::DomainIsFree,
     }
 }
@@ -263,7 +276,7 @@ fn depends_on(around: &Surroundings<'_>, entry: &ModuleEntry, needs: &mut BTreeS
         let help = super::references::suggestion(name, around.kinds.keys().copied(), "there is no other module");
         report.push(
             report
-                .at(wanted.span, "unknown-module", format!("there is no other module `{name}` in this file"))
+                .at(wanted.span, "unknown-dependency", format!("there is no other module `{name}` in this file"))
                 .with_field(entry.field("depends_on"))
                 .with_help(help),
         );

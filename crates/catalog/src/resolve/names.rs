@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::modules::Surroundings;
 use crate::kind::{Kind, Letters, NameParts};
+use crate::layer::Scope;
 
 /// Reports names that are too long or have letters that are not allowed.
 pub(super) fn check_names(
@@ -15,9 +16,11 @@ pub(super) fn check_names(
     report: &mut Report<'_>,
 ) {
     let layer = around.request.file.name.value.as_str();
-    let environment = match around.request.environment {
-        Some(environment) => environment.name.as_str(),
-        None => layer,
+    let environment = match (around.request.environment, around.scope()) {
+        (Some(environment), _) => environment.name.as_str(),
+        (None, Scope::Environment) => layer,
+        // Some name of at least one character, when a service is checked without its environment.
+        (None, Scope::Service) => "…",
     };
     let parts = NameParts { environment, layer, module: &entry.name.value, inputs };
     for rule in kind.names {
@@ -27,11 +30,17 @@ pub(super) fn check_names(
             None => (entry.name.span, entry.field("name")),
         };
         let what = rule.what;
-        let problem = if name.len() > rule.limit {
-            let over = name.len() - rule.limit;
+        let length = name.chars().count();
+        let problem = if length > rule.limit {
+            let over = length - rule.limit;
+            let shorten = if rule.input.is_some() {
+                format!("shorten it by {over}")
+            } else {
+                format!("shorten the name of the module or of the layer by {over}")
+            };
             Some((
-                format!("the {what} would be named `{name}`: {} characters, AWS allows {}", name.len(), rule.limit),
-                format!("shorten it by {over}"),
+                format!("the {what} would be named `{name}`: {length} characters, {} are allowed", rule.limit),
+                shorten,
             ))
         } else {
             letters(&name, rule.letters)

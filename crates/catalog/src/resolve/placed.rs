@@ -73,6 +73,11 @@ impl Placed {
         Self { span, value: what, is_substituted: true }
     }
 
+    /// Whether it is nothing.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.value, What::Null)
+    }
+
     /// The value without places.
     pub(super) fn to_json(&self) -> Value {
         match &self.value {

@@ -183,7 +183,7 @@ pub(super) fn output_token(module: &str, output: &str) -> Value {
 }
 
 /// Stands for what only a deployment knows, when a file is checked without its environment.
-fn offline(what: &str) -> Value {
+pub(super) fn offline(what: &str) -> Value {
     Value::from(format!("${{landfall:offline.{what}}}"))
 }
 

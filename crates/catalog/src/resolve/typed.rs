@@ -6,12 +6,13 @@ use serde_json::{Map, Value};
 use super::placed::{Placed, What};
 use crate::check::is_unknown;
 use crate::kind::Input;
-use crate::ty::{CIDR, Enum, PATH, Type};
+use crate::ty::{CIDR, Enum, PATH, Support, Type, Versions};
 
 /// The value of an input that fits its type, or None when it does not and was reported.
 pub(super) fn fit(placed: &Placed, ty: &Type, field: &str, report: &mut Report<'_>) -> Option<Value> {
     if let What::Text(text) = &placed.value
         && is_unknown(text)
+        && !matches!(ty, Type::Links)
     {
         return unknown(placed, ty, text, field, report);
     }
@@ -20,6 +21,7 @@ pub(super) fn fit(placed: &Placed, ty: &Type, field: &str, report: &mut Report<'
         Type::Bool => boolean(placed).or_else(|| wrong(placed, ty, field, report)),
         Type::Int { min, max } => match &placed.value {
             What::Int(value) => within(*value, *min, *max, placed, ty, field, report),
+            What::Float(value) if is_whole(*value) => within(*value as i64, *min, *max, placed, ty, field, report),
             What::Text(text) if placed.is_substituted && text.parse::<i64>().is_ok() => {
                 within(text.parse().ok()?, *min, *max, placed, ty, field, report)
             }
@@ -27,10 +29,20 @@ pub(super) fn fit(placed: &Placed, ty: &Type, field: &str, report: &mut Report<'
         },
         Type::IntOrText { min, max } => match &placed.value {
             What::Int(value) => within(*value, *min, *max, placed, ty, field, report),
+            What::Float(value) if is_whole(*value) => within(*value as i64, *min, *max, placed, ty, field, report),
             What::Text(text) if is_digits(text) => within(text.parse().ok()?, *min, *max, placed, ty, field, report),
             _ => wrong(placed, ty, field, report),
         },
         Type::Text => text(placed).map(Value::from).or_else(|| wrong(placed, ty, field, report)),
+        Type::NonEmpty => {
+            let Some(text) = text(placed) else { return wrong(placed, ty, field, report) };
+            if !text.is_empty() {
+                return Some(Value::from(text));
+            }
+            push(report, placed, "invalid-value", "the text is empty".to_owned(), field, "give it a value");
+            None
+        }
+        Type::Version(versions) => version(placed, ty, versions, field, report),
         Type::Pattern(pattern) => of_form(placed, ty, pattern.regex, field, report),
         Type::Cidr => of_form(placed, ty, CIDR, field, report),
         Type::Path => {
@@ -68,7 +80,10 @@ pub(super) fn fit(placed: &Placed, ty: &Type, field: &str, report: &mut Report<'
             object(placed, entries, fields, field, report)
         }
         Type::Either(types) => either(placed, ty, types, field, report),
-        Type::Links => Some(placed.to_json()),
+        Type::Links => match &placed.value {
+            What::List(_) => Some(placed.to_json()),
+            _ => wrong(placed, ty, field, report),
+        },
     }
 }
 
@@ -119,7 +134,7 @@ fn object(
 ) -> Option<Value> {
     let before = report.errors();
     for (key, span, _) in entries.iter().filter(|(key, ..)| !fields.iter().any(|known| known.name == key)) {
-        report.push(unknown_field(report, *span, key, field, fields));
+        report.push(unknown_field(report, *span, key, field, fields, None));
     }
     let mut map = Map::new();
     for known in fields {
@@ -150,9 +165,13 @@ pub(super) fn unknown_field(
     key: &str,
     owner: &str,
     known: &[Input],
+    instead: Option<&str>,
 ) -> Diagnostic {
     let names = known.iter().map(|input| input.name);
-    let help = super::references::suggestion(key, names, "it takes no inputs");
+    let help = match instead {
+        Some(instead) => instead.to_owned(),
+        None => super::references::suggestion(key, names, "it takes no inputs"),
+    };
     report
         .at(span, "unknown-field", format!("unknown field `{key}`"))
         .with_field(format!("{owner}.{key}"))
@@ -186,26 +205,34 @@ fn unknown(placed: &Placed, ty: &Type, text: &str, field: &str, report: &mut Rep
     if text.contains("${landfall:unresolved.") || text.contains("${landfall:offline.") {
         return Some(Value::from(text));
     }
+    if takes_outputs(ty) {
+        return Some(Value::from(text));
+    }
+    let message = "an output of a module is known only once that module is deployed and cannot be used here";
+    let help = format!("give {}", ty.describe());
+    push(report, placed, "known-after-apply", message.to_owned(), field, help);
+    None
+}
+
+/// Whether an output of another module may stand for a value of the type.
+fn takes_outputs(ty: &Type) -> bool {
     match ty {
-        Type::Any | Type::Text | Type::Pattern(_) | Type::List { .. } | Type::Map(_) | Type::Object(_) => {
-            Some(Value::from(text))
-        }
-        Type::Either(types) if types.iter().any(|ty| matches!(ty, Type::Any | Type::Text | Type::Pattern(_))) => {
-            Some(Value::from(text))
-        }
+        Type::Any
+        | Type::Text
+        | Type::NonEmpty
+        | Type::Pattern(_)
+        | Type::List { .. }
+        | Type::Map(_)
+        | Type::Object(_) => true,
+        Type::Either(types) => types.iter().any(takes_outputs),
         Type::Bool
         | Type::Int { .. }
         | Type::IntOrText { .. }
         | Type::Enum(_)
+        | Type::Version(_)
         | Type::Cidr
         | Type::Path
-        | Type::Either(_)
-        | Type::Links => {
-            let message = "an output of a module is known only once that module is deployed and cannot be used here";
-            let help = format!("give {}", ty.describe());
-            push(report, placed, "known-after-apply", message.to_owned(), field, help);
-            None
-        }
+        | Type::Links => false,
     }
 }
 
@@ -249,6 +276,36 @@ fn word(placed: &Placed, ty: &Type, choice: &Enum, field: &str, report: &mut Rep
     None
 }
 
+fn version(placed: &Placed, ty: &Type, versions: &Versions, field: &str, report: &mut Report<'_>) -> Option<Value> {
+    if let Some(text) = text(placed)
+        && let Some((_, now)) = versions.former.iter().find(|(former, _)| *former == text)
+    {
+        let warning = report
+            .at(placed.span, "former-value", format!("`{text}` is a notation of former times and is read as `{now}`"))
+            .with_field(field)
+            .with_help(format!("write \"{now}\""));
+        report.push(warning.warning());
+        return Some(Value::from(*now));
+    }
+    let value = of_form(placed, ty, versions.form.regex, field, report)?;
+    let written = value.as_str().unwrap_or_default();
+    match (versions.support)(written) {
+        Support::Offered => {}
+        Support::Fading(why) => {
+            let warning = report
+                .at(placed.span, "fading-version", format!("{written} {why}"))
+                .with_field(field)
+                .with_help(versions.instead);
+            report.push(warning.warning());
+        }
+        Support::Gone(why) => {
+            push(report, placed, "gone-version", format!("{written} {why}"), field, versions.instead);
+            return None;
+        }
+    }
+    Some(value)
+}
+
 fn of_form(placed: &Placed, ty: &Type, regex: &str, field: &str, report: &mut Report<'_>) -> Option<Value> {
     let Some(text) = text(placed) else { return wrong(placed, ty, field, report) };
     // The expressions are constants, tested to be valid.
@@ -280,7 +337,10 @@ fn within(
 fn wrong(placed: &Placed, ty: &Type, field: &str, report: &mut Report<'_>) -> Option<Value> {
     let source = report.source();
     let written = source.slice(source.first_line_of(placed.span));
-    let wants_text = matches!(ty, Type::Text | Type::Pattern(_) | Type::Enum(_) | Type::Path | Type::Map(_));
+    let wants_text = matches!(
+        ty,
+        Type::Text | Type::NonEmpty | Type::Pattern(_) | Type::Version(_) | Type::Enum(_) | Type::Cidr | Type::Path
+    );
     let help = match &placed.value {
         What::Int(_) | What::Float(_) | What::Bool(_) if wants_text => Some(format!("put it in quotes: \"{written}\"")),
         What::Map(entries)
@@ -312,6 +372,11 @@ fn push(
     help: impl Into<String>,
 ) {
     report.push(report.at(placed.span, code, message).with_field(field).with_help(help));
+}
+
+/// `3.0` is the integer 3, as in JSON Schema.
+fn is_whole(value: f64) -> bool {
+    value.fract() == 0.0 && value.abs() < 9e15
 }
 
 fn is_digits(text: &str) -> bool {
