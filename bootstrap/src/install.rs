@@ -1,25 +1,18 @@
-//! Creates or updates the stack: packages, artifact bucket, uploads by content, change set, progress.
+//! Creates or updates the installation: packages, artifact bucket, uploads by content, stack, progress.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
-use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetStatus, ChangeSetType, OnStackFailure, Parameter, StackStatus,
-};
-use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{
-    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, PublicAccessBlockConfiguration,
-    VersioningConfiguration,
-};
 use sha2::{Digest, Sha256};
 
+use crate::artifacts::Artifacts;
 use crate::functions::{Function, discover};
-use crate::package::package;
+use crate::package::Package;
+use crate::stack::{Current, Stack, Wanted};
 use crate::template::template_text;
 
 /// Processor that the functions are built for.
@@ -37,7 +30,8 @@ impl Architecture {
         if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86 }
     }
 
-    fn parameter(self) -> &'static str {
+    /// As Lambda calls it.
+    pub fn parameter(self) -> &'static str {
         match self {
             Self::Arm64 => "arm64",
             Self::X86 => "x86_64",
@@ -65,18 +59,72 @@ pub struct Options {
     pub architecture: Architecture,
     /// Name of the stack.
     pub stack: String,
-    /// Bucket for the packages; one of a derived name is made when there is none.
+    /// Bucket for the packages; the one that the stack uses, or one of a derived name, when there is none.
     pub artifact_bucket: Option<String>,
     /// Where the functions find AWS; `None` on AWS itself.
     pub endpoint_url: Option<String>,
-    /// Address that is told of alarms.
+    /// Address that is told of alarms; what the stack has when there is none.
     pub alarm_email: Option<String>,
+}
+
+impl Options {
+    /// The binary of a function.
+    pub(crate) fn binary(&self, function: &Function) -> PathBuf {
+        match &self.binaries {
+            Binaries::Prebuilt(folder) => folder.join(function.binary()),
+            Binaries::CargoLambda => self.lambda_folder().join(function.binary()).join("bootstrap"),
+        }
+    }
+
+    fn lambda_folder(&self) -> PathBuf {
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from);
+        target.join("lambda").join(self.architecture.parameter())
+    }
+}
+
+/// How far CloudFormation is with a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceState {
+    /// It works on it.
+    Begun,
+    /// It is done.
+    Done,
+    /// It failed.
+    Failed,
+}
+
+/// What CloudFormation says about one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceEvent {
+    /// Logical id.
+    pub name: String,
+    /// Type.
+    pub kind: String,
+    /// How far it is.
+    pub state: ResourceState,
+    /// In the words of CloudFormation: `create in progress`.
+    pub status: String,
+    /// Why; empty when there is nothing to say.
+    pub reason: String,
 }
 
 /// Hears how the installation goes.
 pub trait Progress {
     /// A step, in a few words.
     fn step(&self, message: &str);
+
+    /// The stack begins to change, in about so many resources.
+    fn begins(&self, message: &str, resources: usize) {
+        let _ = resources;
+        self.step(message);
+    }
+
+    /// Something happened to a resource of the stack.
+    fn resource(&self, event: &ResourceEvent) {
+        if event.state == ResourceState::Done {
+            self.step(&format!("{} {}", event.name, event.status));
+        }
+    }
 }
 
 /// What the installation did.
@@ -96,289 +144,132 @@ pub struct Report {
 /// With the step that failed, and for a stack the resources that failed and why.
 pub async fn install(config: &SdkConfig, options: &Options, progress: &dyn Progress) -> Result<Report> {
     let functions = discover(&options.root)?;
-    let folder = build(options, &functions, progress)?;
-    let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(config).force_path_style(true).build());
-    let bucket = artifact_bucket(config, &s3, options, progress).await?;
-    let mut parameters = BTreeMap::from([
-        ("ArtifactBucket".to_owned(), bucket.clone()),
-        ("Architecture".to_owned(), options.architecture.parameter().to_owned()),
-        ("EndpointUrl".to_owned(), options.endpoint_url.clone().unwrap_or_default()),
-        ("AlarmEmail".to_owned(), options.alarm_email.clone().unwrap_or_default()),
-    ]);
+    build(options, &functions, progress)?;
+    let stack = Stack::new(config, &options.stack);
+    let current = stack.current().await?;
+    let artifacts = Artifacts::new(config, bucket_name(config, options, current.as_ref()).await?);
+    if !artifacts.is_there().await? {
+        artifacts.create(progress).await?;
+    }
+    // Local builds are large and go nowhere: speed counts. Real ones are uploaded once and started often.
+    let level = if matches!(options.binaries, Binaries::Prebuilt(_)) { None } else { Some(9) };
     let mut uploaded = 0;
+    let mut packages = BTreeMap::new();
     for function in &functions {
-        let binary = match &options.binaries {
-            Binaries::Prebuilt(_) => folder.join(function.binary()),
-            Binaries::CargoLambda => folder.join(function.binary()).join("bootstrap"),
-        };
-        // Local builds are large and go nowhere: speed counts. Real ones are uploaded once and started often.
-        let level = if matches!(options.binaries, Binaries::Prebuilt(_)) { None } else { Some(9) };
-        let package = package(&function.name, &binary, level)?;
-        if upload(&s3, &bucket, &package.key, package.bytes).await? {
+        let package = Package::read(&function.name, &options.binary(function))?;
+        if !artifacts.has(&package.key).await {
+            artifacts.put(&package.key, package.zip(level)?).await?;
             uploaded += 1;
             progress.step(&format!("uploaded {}", function.name));
         }
-        parameters.insert(function.parameter(), package.key);
+        packages.insert(function.parameter(), package.key);
     }
     let text = template_text(&options.root)?;
     let template_key = format!("templates/{}.yaml", hex::encode(Sha256::digest(&text)));
-    upload(&s3, &bucket, &template_key, text.into_bytes()).await?;
-    let stack = Stack {
-        cloudformation: aws_sdk_cloudformation::Client::new(config),
-        name: &options.stack,
-        template_url: template_url(config, &bucket, &template_key),
-        parameters,
-        progress,
+    let wanted = Wanted {
+        template: &text,
+        template_url: artifacts.url(&template_key),
+        parameters: parameters(options, &artifacts.bucket, current.as_ref(), packages),
     };
-    let changed = stack.bring().await?;
-    Ok(Report { changed, uploaded, outputs: stack.outputs().await? })
+    if !artifacts.has(&template_key).await {
+        artifacts.put(&template_key, text.clone().into_bytes()).await?;
+    }
+    let changed = stack.bring(current.as_ref(), &wanted, progress).await?;
+    let outputs = if changed { stack.current().await? } else { current }.map(|stack| stack.outputs).unwrap_or_default();
+    Ok(Report { changed, uploaded, outputs })
 }
 
-/// Builds the functions if they are not prebuilt, and answers the folder they lie in.
-fn build(options: &Options, functions: &[Function], progress: &dyn Progress) -> Result<PathBuf> {
-    if let Binaries::Prebuilt(folder) = &options.binaries {
-        return Ok(folder.clone());
+/// Values of the template's parameters. What nobody asked to change stays as it is.
+pub(crate) fn parameters(
+    options: &Options,
+    bucket: &str,
+    current: Option<&Current>,
+    packages: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let kept = |name: &str| current.and_then(|stack| stack.parameters.get(name).cloned());
+    let mut parameters = packages;
+    parameters.insert("ArtifactBucket".to_owned(), bucket.to_owned());
+    parameters.insert("Architecture".to_owned(), options.architecture.parameter().to_owned());
+    parameters.insert("EndpointUrl".to_owned(), options.endpoint_url.clone().unwrap_or_default());
+    let email = options.alarm_email.clone().or_else(|| kept("AlarmEmail")).unwrap_or_default();
+    parameters.insert("AlarmEmail".to_owned(), email);
+    // A parameter that is left out of an update would fall back to its default.
+    if let Some(days) = kept("LogRetentionDays") {
+        parameters.insert("LogRetentionDays".to_owned(), days);
+    }
+    parameters
+}
+
+/// Name of the artifact bucket.
+pub(crate) async fn bucket_name(config: &SdkConfig, options: &Options, current: Option<&Current>) -> Result<String> {
+    let used = || current.and_then(|stack| stack.parameters.get("ArtifactBucket").cloned());
+    if let Some(bucket) = options.artifact_bucket.clone().or_else(used) {
+        return Ok(bucket);
+    }
+    let (account, region) = place(config).await?;
+    Ok(format!("{}-artifacts-{account}-{region}", options.stack))
+}
+
+/// Account and region.
+pub(crate) async fn place(config: &SdkConfig) -> Result<(String, String)> {
+    let caller = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+    let caller = caller.map_err(|error| anyhow::anyhow!("AWS does not know the caller: {}", told(&error)))?;
+    let account = caller.account().context("AWS did not name the caller's account")?.to_owned();
+    let region = config.region().context("no region is set; use --region or AWS_REGION")?.to_string();
+    Ok((account, region))
+}
+
+/// Builds the functions if they are not prebuilt.
+fn build(options: &Options, functions: &[Function], progress: &dyn Progress) -> Result<()> {
+    if matches!(options.binaries, Binaries::Prebuilt(_)) {
+        return Ok(());
     }
     progress.step("building the functions with cargo-lambda (the first time takes a while)");
-    let target = options.root.join("target/lambda");
     let mut cargo = Command::new("cargo");
-    cargo.args(["lambda", "build", "--release", "--output-format", "binary", "--lambda-dir"]).arg(&target);
+    cargo
+        .args(["lambda", "build", "--release", "--output-format", "binary", "--lambda-dir"])
+        .arg(options.lambda_folder());
     if options.architecture == Architecture::Arm64 {
         cargo.arg("--arm64");
     }
     for function in functions {
         cargo.args(["--package", &function.binary()]);
     }
+    if let Some(path) = with_own_tools() {
+        cargo.env("PATH", path);
+    }
     let status =
-        cargo.current_dir(&options.root).status().context("cargo-lambda cannot be run; `make setup` installs it")?;
+        cargo.current_dir(&options.root).status().context("cargo cannot be run; install Rust from https://rustup.rs")?;
     if !status.success() {
-        bail!("cargo-lambda failed");
+        bail!("cargo-lambda failed; where it is missing, `make setup` installs it");
     }
-    Ok(target)
+    Ok(())
 }
 
-async fn artifact_bucket(
-    config: &SdkConfig,
-    s3: &aws_sdk_s3::Client,
-    options: &Options,
-    progress: &dyn Progress,
-) -> Result<String> {
-    if let Some(bucket) = &options.artifact_bucket {
-        return Ok(bucket.clone());
-    }
-    let caller = aws_sdk_sts::Client::new(config)
-        .get_caller_identity()
-        .send()
-        .await
-        .context("AWS does not know the caller; check the credentials")?;
-    let account = caller.account().context("AWS did not name the caller's account")?;
-    let region = config.region().context("no region is set; use --region or AWS_REGION")?.to_string();
-    let bucket = format!("{}-artifacts-{account}-{region}", options.stack);
-    if s3.head_bucket().bucket(&bucket).send().await.is_ok() {
-        return Ok(bucket);
-    }
-    progress.step(&format!("making the artifact bucket {bucket}"));
-    let mut create = s3.create_bucket().bucket(&bucket);
-    // us-east-1 is the one region that must not be named
-    // (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html).
-    if region != "us-east-1" {
-        let place = BucketLocationConstraint::from(region.as_str());
-        create =
-            create.create_bucket_configuration(CreateBucketConfiguration::builder().location_constraint(place).build());
-    }
-    create.send().await.with_context(|| format!("bucket {bucket} cannot be made"))?;
-    s3.put_public_access_block()
-        .bucket(&bucket)
-        .public_access_block_configuration(
-            PublicAccessBlockConfiguration::builder()
-                .block_public_acls(true)
-                .block_public_policy(true)
-                .ignore_public_acls(true)
-                .restrict_public_buckets(true)
-                .build(),
-        )
-        .send()
-        .await
-        .with_context(|| format!("public access to bucket {bucket} cannot be blocked"))?;
-    s3.put_bucket_versioning()
-        .bucket(&bucket)
-        .versioning_configuration(VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build())
-        .send()
-        .await
-        .with_context(|| format!("versioning of bucket {bucket} cannot be turned on"))?;
-    Ok(bucket)
+/// The search path with the programs of our own Python environment, cargo-lambda among them, after everything else.
+fn with_own_tools() -> Option<std::ffi::OsString> {
+    let venv = match std::env::var_os("LANDFALL_VENV") {
+        Some(venv) => PathBuf::from(venv),
+        None => Path::new(&std::env::var_os("HOME")?).join(".cache/landfall/venv"),
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::env::split_paths(&path).chain([venv.join("bin")])).ok()
 }
 
-/// Uploads what is not there yet. Keys are named by content, so what is there is right.
-async fn upload(s3: &aws_sdk_s3::Client, bucket: &str, key: &str, bytes: Vec<u8>) -> Result<bool> {
-    if s3.head_object().bucket(bucket).key(key).send().await.is_ok() {
-        return Ok(false);
+/// What AWS said about an error, or why it said nothing.
+pub(crate) fn told<E, R>(error: &aws_sdk_cloudformation::error::SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    if let (Some(code), Some(message)) = (error.code(), error.message()) {
+        return format!("{message} ({code})");
     }
-    s3.put_object()
-        .bucket(bucket)
-        .key(key)
-        .body(ByteStream::from(bytes))
-        .send()
-        .await
-        .with_context(|| format!("{key} cannot be uploaded to {bucket}"))?;
-    Ok(true)
-}
-
-fn template_url(config: &SdkConfig, bucket: &str, key: &str) -> String {
-    match config.endpoint_url() {
-        Some(endpoint) => format!("{}/{bucket}/{key}", endpoint.trim_end_matches('/')),
-        None => {
-            let region = config.region().map(ToString::to_string).unwrap_or_default();
-            let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-            format!("https://{bucket}.s3.{region}.{suffix}/{key}")
-        }
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
     }
-}
-
-struct Stack<'a> {
-    cloudformation: aws_sdk_cloudformation::Client,
-    name: &'a str,
-    template_url: String,
-    parameters: BTreeMap<String, String>,
-    progress: &'a dyn Progress,
-}
-
-impl Stack<'_> {
-    /// Creates or updates by a change set; `false` when there was nothing to change.
-    async fn bring(&self) -> Result<bool> {
-        let exists = self.status().await?.is_some_and(|status| status != StackStatus::ReviewInProgress);
-        let name = format!("landfall-{}", std::process::id());
-        let parameters = self
-            .parameters
-            .iter()
-            .map(|(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build())
-            .collect();
-        let mut create = self
-            .cloudformation
-            .create_change_set()
-            .stack_name(self.name)
-            .change_set_name(&name)
-            .change_set_type(if exists { ChangeSetType::Update } else { ChangeSetType::Create })
-            .template_url(&self.template_url)
-            .set_parameters(Some(parameters))
-            .capabilities(Capability::CapabilityNamedIam);
-        if !exists {
-            create = create.on_stack_failure(OnStackFailure::Rollback);
-        }
-        create.send().await.map_err(|error| anyhow::anyhow!("the change set cannot be made: {}", told(&error)))?;
-        if !self.change_set_is_ready(&name).await? {
-            return Ok(false);
-        }
-        self.progress.step(if exists { "updating the stack" } else { "creating the stack" });
-        let begun = Instant::now();
-        self.cloudformation
-            .execute_change_set()
-            .stack_name(self.name)
-            .change_set_name(&name)
-            .send()
-            .await
-            .map_err(|error| anyhow::anyhow!("the change set cannot be executed: {}", told(&error)))?;
-        self.follow(begun).await?;
-        Ok(true)
-    }
-
-    /// Waits until the change set is made; `false` when it holds no change.
-    async fn change_set_is_ready(&self, name: &str) -> Result<bool> {
-        loop {
-            let set = self
-                .cloudformation
-                .describe_change_set()
-                .stack_name(self.name)
-                .change_set_name(name)
-                .send()
-                .await
-                .map_err(|error| anyhow::anyhow!("the change set cannot be read: {}", told(&error)))?;
-            match set.status() {
-                Some(ChangeSetStatus::CreateComplete) => return Ok(true),
-                Some(ChangeSetStatus::Failed) => {
-                    let reason = set.status_reason().unwrap_or("no reason was given").to_owned();
-                    // AWS says so in one of two sentences, depending on why there is nothing.
-                    let nothing =
-                        reason.contains("didn't contain changes") || reason.contains("No updates are to be performed");
-                    let delete = self.cloudformation.delete_change_set().stack_name(self.name).change_set_name(name);
-                    delete.send().await.map_err(|error| anyhow::anyhow!("{}", told(&error)))?;
-                    if nothing {
-                        return Ok(false);
-                    }
-                    bail!("the change set cannot be made: {reason}");
-                }
-                _ => tokio::time::sleep(Duration::from_millis(500)).await,
-            }
-        }
-    }
-
-    async fn follow(&self, begun: Instant) -> Result<()> {
-        let mut seen = BTreeSet::new();
-        let mut failures = Vec::new();
-        loop {
-            self.tell_events(&mut seen, &mut failures).await?;
-            let status = self.status().await?.context("the stack is gone")?;
-            let text = status.as_str();
-            if text.ends_with("_COMPLETE") && !text.contains("ROLLBACK") && !text.contains("CLEANUP") {
-                self.progress.step(&format!("the stack is ready after {} s", begun.elapsed().as_secs()));
-                return Ok(());
-            }
-            if text.ends_with("_FAILED") || (text.ends_with("_COMPLETE") && text.contains("ROLLBACK")) {
-                self.tell_events(&mut seen, &mut failures).await?;
-                bail!("the stack ended as {text}:\n{}", failures.join("\n"));
-            }
-            tokio::time::sleep(Duration::from_millis(1000)).await;
-        }
-    }
-
-    async fn tell_events(&self, seen: &mut BTreeSet<String>, failures: &mut Vec<String>) -> Result<()> {
-        let first = seen.is_empty();
-        let events = self.cloudformation.describe_stack_events().stack_name(self.name).send().await;
-        let Ok(events) = events else { return Ok(()) };
-        let mut fresh: Vec<_> = events
-            .stack_events()
-            .iter()
-            .filter(|event| seen.insert(event.event_id().unwrap_or_default().to_owned()))
-            .collect();
-        fresh.reverse();
-        for event in fresh {
-            let status = event.resource_status().map(|status| status.as_str()).unwrap_or_default();
-            let name = event.logical_resource_id().unwrap_or_default();
-            if status.ends_with("_FAILED") {
-                failures.push(format!("  {name}: {}", event.resource_status_reason().unwrap_or("no reason was given")));
-            }
-            if !first && status.ends_with("_COMPLETE") {
-                self.progress.step(&format!("{name} {}", status.to_lowercase().replace('_', " ")));
-            }
-        }
-        Ok(())
-    }
-
-    async fn status(&self) -> Result<Option<StackStatus>> {
-        match self.cloudformation.describe_stacks().stack_name(self.name).send().await {
-            Ok(answer) => Ok(answer.stacks().first().and_then(|stack| stack.stack_status().cloned())),
-            Err(error) if error.message().is_some_and(|message| message.contains("does not exist")) => Ok(None),
-            Err(error) => bail!("the stack cannot be read: {}", told(&error)),
-        }
-    }
-
-    async fn outputs(&self) -> Result<BTreeMap<String, String>> {
-        let answer = self
-            .cloudformation
-            .describe_stacks()
-            .stack_name(self.name)
-            .send()
-            .await
-            .map_err(|error| anyhow::anyhow!("the stack cannot be read: {}", told(&error)))?;
-        let outputs = answer.stacks().first().map(|stack| stack.outputs().to_vec()).unwrap_or_default();
-        Ok(outputs.into_iter().filter_map(|output| Some((output.output_key?, output.output_value?))).collect())
-    }
-}
-
-/// What AWS said about an error.
-fn told(error: &(impl ProvideErrorMetadata + std::fmt::Debug)) -> String {
-    match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{message} ({code})"),
-        _ => format!("{error:?}"),
-    }
+    text
 }
