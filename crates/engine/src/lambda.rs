@@ -47,9 +47,9 @@ async fn step<M: Module>(engine: &Engine, request: Request, limits: Limits) -> R
             Ok(response)
         }
         Err(error) => {
-            let chain = error.chain();
-            tracing::error!(?op, layer, number, module, milliseconds, error = chain, "step failed");
-            Err(chain.into())
+            let advice = error.advice();
+            tracing::error!(?op, layer, number, module, milliseconds, error = advice, "step failed");
+            Err(advice.into())
         }
     }
 }

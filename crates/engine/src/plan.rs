@@ -7,9 +7,9 @@ use landfall_plan::{Action, Comparison, ResourceChange, Risk, Token, compare, re
 use serde_json::{Map, Value};
 
 use crate::graph::Node;
+use crate::journal::{Entry, Journal};
 use crate::observe::Leftover;
 use crate::resource::{Registered, Seen, Status};
-use crate::step::{Entry, Journal};
 
 /// Attributes of resources that are known, by resource name.
 pub(crate) type Known = BTreeMap<String, Map<String, Value>>;
@@ -22,26 +22,34 @@ pub(crate) fn lookup(known: &Known, token: &Token) -> Option<Value> {
     }
 }
 
+/// What happens to the graph's resources.
+pub(crate) struct Planned {
+    /// Their changes, in order.
+    pub resources: Vec<ResourceChange>,
+    /// Whether something is as desired and the journal does not say so.
+    pub unrecorded: bool,
+}
+
 /// The changes of the graph's resources in order. `known` is filled with the attributes of those that stay.
-pub(crate) fn changes(
-    nodes: &[Node],
-    journal: &Journal,
-    seen: &BTreeMap<String, Seen>,
-    known: &mut Known,
-) -> Vec<ResourceChange> {
-    nodes
-        .iter()
-        .map(|node| {
-            let resolved = resolve(&node.desired, &|token| lookup(known, token));
-            let desired = node.kind.0.canonical(resolved.value);
-            let change = change(node, &desired, journal.get(&node.name), seen.get(&node.name));
-            let stays = matches!(change.action, Action::Keep | Action::Update);
-            if stays && let Some(seen) = seen.get(&node.name) {
-                known.insert(node.name.clone(), seen.attributes.clone());
-            }
-            change
-        })
-        .collect()
+pub(crate) fn changes(nodes: &[Node], journal: &Journal, seen: &BTreeMap<String, Seen>, known: &mut Known) -> Planned {
+    let mut planned = Planned { resources: Vec::with_capacity(nodes.len()), unrecorded: false };
+    for node in nodes {
+        let (entry, seen) = (journal.get(&node.name), seen.get(&node.name));
+        if node.kind.0.is_lookup() {
+            known.extend(seen.map(|seen| (node.name.clone(), seen.attributes.clone())));
+            continue;
+        }
+        let resolved = resolve(&node.desired, &|token| lookup(known, token));
+        let desired = node.kind.0.canonical(resolved.value);
+        let change = change(node, &desired, entry, seen);
+        if matches!(change.action, Action::Keep | Action::Update) {
+            known.extend(seen.map(|seen| (node.name.clone(), seen.attributes.clone())));
+        }
+        planned.unrecorded |=
+            change.action == Action::Keep && !entry.is_some_and(|entry| entry.records(node, &desired));
+        planned.resources.push(change);
+    }
+    planned
 }
 
 /// The change of one resource whose desired properties are resolved as far as possible.
@@ -115,7 +123,7 @@ fn display_name(kind: Registered, properties: &Value, seen: Option<&Seen>) -> Op
 /// |---|---|
 /// | keep | anything |
 /// | create | create or replace; anything, when the deployment itself has already removed or begun it |
-/// | update | anything, unless it is riskier than what was approved |
+/// | update | create or replace; anything else, unless it is riskier than what was approved |
 /// | replace | replace |
 /// | delete | delete or replace |
 pub(crate) fn allowed(computed: &ResourceChange, approved: Option<&ResourceChange>, begun: bool) -> Result<(), Error> {
@@ -123,7 +131,10 @@ pub(crate) fn allowed(computed: &ResourceChange, approved: Option<&ResourceChang
     let fits = match computed.action {
         Action::Keep => true,
         Action::Create => begun || matches!(said, Action::Create | Action::Replace),
-        Action::Update => computed.risk <= approved.map_or(Risk::Low, |change| change.risk) || said != Action::Keep,
+        Action::Update => {
+            matches!(said, Action::Create | Action::Replace)
+                || computed.risk <= approved.map_or(Risk::Low, |change| change.risk)
+        }
         Action::Replace => said == Action::Replace,
         Action::Delete => matches!(said, Action::Delete | Action::Replace),
     };

@@ -1,0 +1,217 @@
+//! Making and changing: each resource of the graph as soon as what it needs is done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use landfall_aws::{Error, Kind, Result};
+use landfall_plan::{Action, ResourceChange, resolve};
+use serde_json::{Map, Value};
+
+use crate::graph::Node;
+use crate::journal::Entry;
+use crate::plan::{Known, change, lookup};
+use crate::reconcile::{AT_ONCE, Step};
+use crate::report::{End, Report};
+use crate::resource::{Changes, Progress, Seen, Status};
+
+/// How soon something is looked at again that AWS works on.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// How often a creation is tried whose earlier attempt may have made what now "exists already" and is not shown yet.
+const ADOPTIONS: u32 = 24;
+
+impl Step<'_> {
+    /// Makes and changes the graph's resources. What could not be removed for its replacement, and what needs it,
+    /// stays as it is; everything else goes on.
+    pub(crate) async fn apply(&self, seen: &BTreeMap<String, Seen>, report: &mut Report) -> Known {
+        let mut known = Known::new();
+        let mut waiting: Vec<&Node> = self.subject.nodes.iter().filter(|node| report.is_free(&node.name)).collect();
+        let mut done: BTreeSet<String> = BTreeSet::new();
+        let mut running = FuturesUnordered::new();
+        let mut abandoned = false;
+        while !abandoned {
+            let mut later = Vec::new();
+            for node in waiting {
+                let ready =
+                    self.in_time() && running.len() < AT_ONCE && node.needs.iter().all(|need| done.contains(need));
+                if !ready {
+                    later.push(node);
+                    continue;
+                }
+                let mut desired = resolve(&node.desired, &|token| lookup(&known, token));
+                desired.value = node.kind.0.canonical(desired.value);
+                let before = seen.get(&node.name);
+                running.push(Box::pin(async move { (node, self.bring(node, desired, before).await) }));
+            }
+            waiting = later;
+            let ended = tokio::select! {
+                biased;
+                ended = running.next() => ended,
+                () = self.abandoned() => { abandoned = true; continue }
+            };
+            let Some((node, end)) = ended else { break };
+            match end {
+                End::Done { action, attributes } => {
+                    report.acted.insert(node.name.clone(), action);
+                    known.insert(node.name.clone(), attributes);
+                    done.insert(node.name.clone());
+                }
+                End::Gone => {}
+                End::Pending { after, reason } => report.wait(&node.name, after, reason),
+                End::Failed(error) => report.failures.push((node.name.clone(), error)),
+            }
+        }
+        if abandoned || (report.settled() && !waiting.is_empty()) {
+            report.next_step_goes_on();
+        }
+        for node in waiting {
+            let open = node.needs.iter().filter(|need| !done.contains(*need)).cloned().collect();
+            report.skipped.insert(node.name.clone(), open);
+        }
+        known
+    }
+
+    async fn bring(&self, node: &Node, desired: landfall_plan::Resolution, before: Option<&Seen>) -> End {
+        if let Some(token) = desired.unknown.first() {
+            let error = Error::new(Kind::Corrupt, "apply", format!("it refers to {token}, which nothing made known"));
+            return End::Failed(error.about(&node.name));
+        }
+        let entry = self.subject.journal.get(&node.name);
+        match self.try_bring(node, desired.value, before, entry).await {
+            Ok(end) => end,
+            Err(error) => self.wait_or_fail(error, &node.name, u32::MAX),
+        }
+    }
+
+    /// The truth table of one resource. What AWS does not show and the journal recorded a moment ago counts as seen
+    /// ([`Entry::remembered`]).
+    ///
+    /// | seen | journal | done |
+    /// |---|---|---|
+    /// | looked up | any | nothing |
+    /// | none | applied by this deployment, as desired | trusted: describes lag behind creates |
+    /// | none | intent without id, too young, no name to find it by | waited out |
+    /// | none | anything else | create |
+    /// | being made or removed | any | waited for |
+    /// | given up by AWS | any | failed (an approved replacement was removed before) |
+    /// | ready, as desired | applied, as desired | nothing, no write |
+    /// | ready, as desired | anything else | adopted |
+    /// | ready, differs | any | updated (a replacement was removed before) |
+    async fn try_bring(
+        &self,
+        node: &Node,
+        desired: Value,
+        before: Option<&Seen>,
+        entry: Option<&Entry>,
+    ) -> Result<End> {
+        if node.kind.0.is_lookup() {
+            let seen = before.ok_or_else(|| Error::new(Kind::NotFound, "look up", "it does not exist"))?;
+            return Ok(End::Done { action: Action::Keep, attributes: seen.attributes.clone() });
+        }
+        let begun = entry.is_some_and(|entry| entry.deployment == self.number);
+        let Some(seen) = before else {
+            if let Some(entry) = entry
+                && begun
+                && entry.records(node, &desired)
+            {
+                return Ok(End::Done { action: Action::Keep, attributes: with_id(entry) });
+            }
+            let open = entry.filter(|entry| entry.is_open_intent() && !node.kind.0.named());
+            if let Some(left) = open.and_then(|entry| entry.unsettled(self.limits.settle)) {
+                let reason = "making sure that an interrupted creation left nothing".to_owned();
+                return Ok(End::Pending { after: left, reason });
+            }
+            self.permit(&change(node, &desired, entry, None), begun)?;
+            return self.create(node, desired, entry).await;
+        };
+        match &seen.status {
+            Status::Ready => {}
+            Status::Pending(what) => {
+                return Ok(End::Pending { after: LOOK_AGAIN, reason: format!("AWS says {what}") });
+            }
+            Status::Deleting => {
+                return Ok(End::Pending { after: LOOK_AGAIN, reason: "it is being deleted".to_owned() });
+            }
+            Status::Failed(why) => return Err(gave_up(why)),
+        }
+        let planned = change(node, &desired, entry, Some(seen));
+        match planned.action {
+            Action::Keep | Action::Create | Action::Delete => {
+                if !entry.is_some_and(|entry| entry.records(node, &desired)) {
+                    self.recorder.applied(node, &desired, &seen.id, &seen.attributes).await?;
+                }
+                Ok(End::Done { action: Action::Keep, attributes: seen.attributes.clone() })
+            }
+            Action::Update => {
+                self.permit(&planned, begun)?;
+                self.update(node, desired, seen, &planned).await
+            }
+            Action::Replace => {
+                self.permit(&planned, begun)?;
+                Err(Error::new(Kind::NotReady, "apply", "it is replaced in the next step"))
+            }
+        }
+    }
+
+    async fn create(&self, node: &Node, desired: Value, entry: Option<&Entry>) -> Result<End> {
+        let intent = self.recorder.intend(node, None, Action::Create).await?;
+        match node.kind.0.create(desired.clone(), self.engine.aws(), &intent).await {
+            Ok(progress) => self.record(node, &desired, progress, Action::Create, None).await,
+            // An earlier attempt made it and AWS does not show it yet: a later look adopts it.
+            Err(error)
+                if error.says_it_exists() && entry.is_some_and(Entry::is_open_intent) && intent.attempt < ADOPTIONS =>
+            {
+                let reason = format!("an interrupted attempt may have made it: {}", error.message);
+                Ok(End::Pending { after: Duration::from_secs(5), reason })
+            }
+            Err(error) => Ok(self.wait_or_fail(error, &node.name, intent.attempt)),
+        }
+    }
+
+    async fn update(&self, node: &Node, desired: Value, seen: &Seen, planned: &ResourceChange) -> Result<End> {
+        let intent = self.recorder.intend(node, Some(&seen.id), Action::Update).await?;
+        let changes = Changes { attributes: &planned.attributes, seen };
+        match node.kind.0.update(desired.clone(), self.engine.aws(), &changes).await {
+            Ok(progress) => self.record(node, &desired, progress, Action::Update, Some(seen)).await,
+            Err(error) => Ok(self.wait_or_fail(error, &node.name, intent.attempt)),
+        }
+    }
+
+    async fn record(
+        &self,
+        node: &Node,
+        desired: &Value,
+        progress: Progress,
+        action: Action,
+        before: Option<&Seen>,
+    ) -> Result<End> {
+        match progress {
+            Progress::Done(recorded) => {
+                let mut attributes = before.map(|seen| seen.attributes.clone()).unwrap_or_default();
+                attributes.extend(recorded.attributes);
+                attributes.insert("id".into(), Value::String(recorded.id.clone()));
+                self.recorder.applied(node, desired, &recorded.id, &attributes).await?;
+                Ok(End::Done { action, attributes })
+            }
+            Progress::Pending { recorded, retry_after, reason } => {
+                self.recorder.progressed(node, desired, &recorded).await?;
+                Ok(End::Pending { after: retry_after, reason })
+            }
+        }
+    }
+}
+
+/// The failure of a resource that AWS gave up on.
+pub(crate) fn gave_up(why: &str) -> Error {
+    Error::new(Kind::Unexpected, "apply", format!("AWS gave up on it: {why}"))
+        .hint("remove the cause and deploy again: the next plan replaces it")
+}
+
+fn with_id(entry: &Entry) -> Map<String, Value> {
+    let mut attributes = entry.attributes.clone();
+    if let Some(id) = &entry.id {
+        attributes.insert("id".into(), Value::String(id.clone()));
+    }
+    attributes
+}

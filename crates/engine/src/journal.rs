@@ -1,0 +1,77 @@
+//! The journal of a module as the engine reads it, and how far describes can be trusted against it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value};
+
+use crate::graph::Node;
+use crate::resource::{Seen, Status};
+
+/// A journal entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub kind: String,
+    pub id: Option<String>,
+    /// It is as `properties` say.
+    pub applied: bool,
+    /// Its removal was begun.
+    pub leaving: bool,
+    /// Deployment that touched it last.
+    pub deployment: u64,
+    /// When it was touched last.
+    pub touched_at: SystemTime,
+    pub properties: Value,
+    pub attributes: Map<String, Value>,
+    pub needs: Vec<String>,
+}
+
+/// The journal of one module by resource name.
+pub(crate) type Journal = BTreeMap<String, Entry>;
+
+impl Entry {
+    /// The entry of a resource that was applied as it is seen.
+    pub(crate) fn of(node: &Node, seen: &Seen) -> Self {
+        Self {
+            kind: node.kind.kind().to_owned(),
+            id: Some(seen.id.clone()),
+            applied: true,
+            leaving: false,
+            deployment: 0,
+            touched_at: SystemTime::UNIX_EPOCH,
+            properties: seen.properties.clone(),
+            attributes: seen.attributes.clone(),
+            needs: needs(node),
+        }
+    }
+
+    /// How much of `settle` is left since it was touched.
+    pub(crate) fn unsettled(&self, settle: Duration) -> Option<Duration> {
+        let age = SystemTime::now().duration_since(self.touched_at).unwrap_or_default();
+        settle.checked_sub(age).filter(|left| !left.is_zero())
+    }
+
+    /// Whether a call may have made something whose id is not recorded.
+    pub(crate) fn is_open_intent(&self) -> bool {
+        self.id.is_none() && !self.leaving
+    }
+
+    /// The resource as the journal remembers it, when AWS does not show it and the journal is younger than describes
+    /// can be trusted (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
+    pub(crate) fn remembered(&self, settle: Duration) -> Option<Seen> {
+        let id = self.id.clone().filter(|_| !self.leaving)?;
+        self.unsettled(settle)?;
+        let status = if self.applied { Status::Ready } else { Status::Pending("nothing about it yet".to_owned()) };
+        Some(Seen { id, properties: self.properties.clone(), attributes: self.attributes.clone(), status })
+    }
+
+    /// Whether it says that the node is applied with these properties.
+    pub(crate) fn records(&self, node: &Node, desired: &Value) -> bool {
+        self.applied && self.properties == *desired && self.needs == needs(node)
+    }
+}
+
+/// Names of what a node needs.
+pub(crate) fn needs(node: &Node) -> Vec<String> {
+    node.needs.iter().cloned().collect()
+}

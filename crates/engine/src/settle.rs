@@ -1,0 +1,126 @@
+//! The end of a step: done, pending or failed, recorded under the lease; whoever waited for the module is woken.
+
+use std::time::Duration;
+
+use landfall_aws::{Error, Kind, Result, Watch};
+use landfall_plan::ModuleChange;
+use landfall_state::{ModuleRecord, RunCounts, RunStatus, RunUpdate, StateError};
+
+use crate::load::state;
+use crate::record::Recorder;
+use crate::report::Report;
+use crate::step::{Limits, Outcome, Response};
+use crate::subject::Subject;
+
+impl Recorder {
+    /// Records how a step ended; when the module is settled, wakes those that waited for it.
+    pub(crate) async fn settle(
+        &self,
+        subject: &Subject,
+        report: Report,
+        watch: &Watch,
+        limits: &Limits,
+    ) -> Result<Response> {
+        let mut update = self.update(RunStatus::Done, watch);
+        update.counts = RunCounts {
+            create: report.counts.create,
+            update: report.counts.update,
+            replace: report.counts.replace,
+            delete: report.counts.delete,
+        };
+        if !report.failures.is_empty() {
+            update.status = RunStatus::Failed;
+            update.error = Some(report.failure_text());
+            return self.end(update, Outcome::Failed).await;
+        }
+        if let Some(retry_after) = report.retry_after {
+            return self.wait(update, retry_after, report.waits_text(), limits).await;
+        }
+        if subject.module.change == ModuleChange::Destroy {
+            self.writer().module_removed(self.module()).await.map_err(state)?;
+        } else {
+            let record = ModuleRecord {
+                module: self.module().to_owned(),
+                kind: subject.module.kind.clone(),
+                number: self.number(),
+                outputs: report.outputs,
+                defaults: subject.defaults.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+                needs: subject.module.needs.clone(),
+                complete: true,
+            };
+            self.writer().module_deployed(&record).await.map_err(state)?;
+        }
+        self.end(update, Outcome::Done).await
+    }
+
+    /// Records that the step as a whole could not go on.
+    pub(crate) async fn fail(&self, error: Error, watch: &Watch, limits: &Limits) -> Result<Response> {
+        let mut update = self.update(RunStatus::Failed, watch);
+        update.counts = self.earlier().counts;
+        if matches!(error.kind, Kind::NotReady | Kind::Throttled) {
+            return self.wait(update, Duration::from_secs(5), error.chain(), limits).await;
+        }
+        update.error = Some(error.advice());
+        self.end(update, Outcome::Failed).await
+    }
+
+    /// Records that another step follows, unless AWS was waited for too long.
+    async fn wait(
+        &self,
+        mut update: RunUpdate,
+        retry_after: Duration,
+        reason: String,
+        limits: &Limits,
+    ) -> Result<Response> {
+        if self.waited() > limits.patience {
+            update.status = RunStatus::Failed;
+            update.error =
+                Some(format!("gave up after {} minutes of waiting: {reason}", limits.patience.as_secs() / 60));
+            return self.end(update, Outcome::Failed).await;
+        }
+        update.status = RunStatus::Pending;
+        update.reason = Some(reason);
+        self.record_run(&update).await?;
+        // The next step has to come while the lease lives.
+        let retry_after = retry_after.min(limits.lease / 3);
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        Ok(Response::Stepped { outcome: Outcome::Pending, retry_after: seconds })
+    }
+
+    async fn end(&self, update: RunUpdate, outcome: Outcome) -> Result<Response> {
+        match self.writer().run_update(self.number(), self.module(), &update).await {
+            // Ended before: a step that ran twice. Waking again is harmless.
+            Ok(()) | Err(StateError::Conflict { .. }) => {}
+            Err(error) => return Err(state(error)),
+        }
+        let message = update.error.clone().unwrap_or_else(|| counts_text(&update.counts));
+        let kind = if outcome == Outcome::Failed { "module-failed" } else { "module-done" };
+        self.happened(kind, message).await?;
+        self.wake_dependents().await?;
+        Ok(Response::Stepped { outcome, retry_after: 0 })
+    }
+
+    /// An update that carries the calls of this step and of those before it.
+    fn update(&self, status: RunStatus, watch: &Watch) -> RunUpdate {
+        let mut update = RunUpdate::status(status);
+        update.calls = self.earlier().calls.clone();
+        for (call, count) in watch.reads().into_iter().chain(watch.writes()) {
+            *update.calls.entry(call).or_default() += count;
+        }
+        update
+    }
+}
+
+fn counts_text(counts: &RunCounts) -> String {
+    let parts: Vec<String> = [
+        (counts.create, "created"),
+        (counts.update, "updated"),
+        (counts.replace, "replaced"),
+        (counts.delete, "deleted"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    if parts.is_empty() { "nothing to change".to_owned() } else { parts.join(", ") }
+}

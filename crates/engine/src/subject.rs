@@ -1,0 +1,203 @@
+//! A module of a run, built and looked at: what a step would do with it now.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use landfall_aws::{Error, Kind, Result};
+use landfall_plan::{Action, ModuleChange, ModulePlan, ResourceChange, RunModule, Token, resolve};
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::graph::{Graph, Node};
+use crate::journal::Journal;
+use crate::load;
+use crate::module::Module;
+use crate::observe::{Leftover, leftovers, observe};
+use crate::plan::{Known, changes, deletion, lookup};
+use crate::resource::{Registered, Seen};
+use crate::step::{Engine, Request};
+
+/// A module of a run, built and looked at.
+pub(crate) struct Subject {
+    pub module: RunModule,
+    pub nodes: Vec<Node>,
+    pub notes: Vec<String>,
+    pub outputs: Value,
+    pub leftovers: Vec<Leftover>,
+    pub journal: Journal,
+    pub seen: BTreeMap<String, Seen>,
+    pub recorded_outputs: Option<Value>,
+    pub defaults: BTreeMap<String, Value>,
+}
+
+/// What building a module gives.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub nodes: Vec<Node>,
+    pub notes: Vec<String>,
+    pub outputs: Value,
+}
+
+/// Builds a module: its resources in order, its remarks and its outputs. Pure.
+pub(crate) fn build<M: Module>(inputs: Value, cx: &Context) -> Result<Built> {
+    let inputs: M::Inputs = serde_json::from_value(inputs).map_err(|error| {
+        Error::new(Kind::Invalid, "build", "the inputs do not have the module's shape")
+            .about(&cx.module)
+            .caused_by(error)
+    })?;
+    let mut graph = Graph::new(cx);
+    let outputs = M::build(inputs, cx, &mut graph)?;
+    let notes = graph.notes().to_vec();
+    Ok(Built { nodes: graph.ordered()?, notes, outputs: Value::Object(outputs.0) })
+}
+
+impl Engine {
+    /// Builds the module of a request and looks at everything it owns. Describes are trusted against the journal only
+    /// after `settle`.
+    pub(crate) async fn load<M: Module>(&self, request: &Request, settle: Duration) -> Result<Subject> {
+        let run = load::load_run(&self.store, &request.run).await?;
+        let module = run.modules.iter().find(|module| module.name == request.module).cloned().ok_or_else(|| {
+            Error::new(Kind::Corrupt, "load", "the run does not have this module").about(&request.module)
+        })?;
+        let (journal, deployed) = futures::future::try_join(
+            load::load_journal(&self.store, &request.layer, &request.module),
+            load::load_modules(&self.store, &request.layer),
+        )
+        .await?;
+        let outputs_of = |token: &Token| match token {
+            Token::Output { module, output } => deployed.get(module)?.outputs.get(output).cloned(),
+            Token::Attribute { .. } => None,
+        };
+        let mut defaults = BTreeMap::new();
+        let mut built = Built { nodes: Vec::new(), notes: Vec::new(), outputs: Value::Null };
+        if module.change != ModuleChange::Destroy {
+            let config = run.layer.modules.iter().find(|config| config.name == module.name).ok_or_else(|| {
+                Error::new(Kind::Corrupt, "load", "the config of the run does not have this module").about(&module.name)
+            })?;
+            let cx = Context::of(&run, &module.name, config.links.clone(), self.store.bucket());
+            // `build` sees the tokens of other modules' outputs, known or not, so that the same config always gives
+            // the same resources; they are filled in afterwards.
+            built = build::<M>(Value::Object(config.inputs.clone()), &cx)?;
+            built.outputs = resolve(&built.outputs, &outputs_of).value;
+            for node in &mut built.nodes {
+                node.desired = resolve(&node.desired, &outputs_of).value;
+            }
+            defaults.clone_from(&config.defaults);
+        }
+        let Built { nodes, notes, outputs } = built;
+        let leftovers = leftovers(&nodes, &journal, &M::resources())?;
+        let owner = crate::observe::Owner { layer: &request.layer, module: &request.module, settle };
+        let seen = observe(self.aws(), &owner, &nodes, &leftovers, &journal).await?;
+        let recorded_outputs = deployed.get(&request.module).map(|deployed| deployed.outputs.clone());
+        Ok(Subject { module, nodes, notes, outputs, leftovers, journal, seen, recorded_outputs, defaults })
+    }
+}
+
+impl Subject {
+    /// What a step would do now, and what the plan document says.
+    ///
+    /// The module is applied although no resource changes when there is something to record: outputs that differ,
+    /// values of other modules that are not known yet, a journal that a crash left behind what is there.
+    pub(crate) fn plan(&self) -> ModulePlan {
+        let mut known = Known::new();
+        let planned = changes(&self.nodes, &self.journal, &self.seen, &mut known);
+        let mut resources = planned.resources;
+        resources.extend(self.deletions());
+        let outputs = resolve(&self.outputs, &|token| lookup(&known, token));
+        let differs = self.recorded_outputs.as_ref().is_none_or(|recorded| {
+            !outputs.unknown.is_empty()
+                || landfall_plan::canonical(recorded) != landfall_plan::canonical(&outputs.value)
+        });
+        let waits = self
+            .nodes
+            .iter()
+            .any(|node| landfall_plan::tokens(&node.desired).iter().any(|token| matches!(token, Token::Output { .. })));
+        let acts = resources.iter().any(|change| change.action != Action::Keep)
+            || differs
+            || waits
+            || planned.unrecorded
+            || !self.leftovers.is_empty();
+        let change = match self.module.change {
+            ModuleChange::Destroy => ModuleChange::Destroy,
+            ModuleChange::Apply | ModuleChange::Unchanged if acts => ModuleChange::Apply,
+            ModuleChange::Apply | ModuleChange::Unchanged => ModuleChange::Unchanged,
+        };
+        ModulePlan {
+            module: self.module.name.clone(),
+            kind: self.module.kind.clone(),
+            change,
+            needs: self.module.needs.clone(),
+            resources,
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// Deletions of what the config no longer has, each before what it needed.
+    fn deletions(&self) -> Vec<ResourceChange> {
+        let ids: Known = self
+            .nodes
+            .iter()
+            .filter_map(|node| Some((node.name.clone(), self.seen.get(&node.name)?.attributes.clone())))
+            .collect();
+        self.leftovers_in_reverse()
+            .into_iter()
+            .filter(|left| !self.moved(left, &ids))
+            .filter_map(|left| Some(deletion(left, self.seen.get(&left.name)?)))
+            .collect()
+    }
+
+    /// Whether what a leftover points to is now held by a resource of the graph under another name: then only the
+    /// record goes, not the object.
+    pub(crate) fn moved(&self, left: &Leftover, known: &Known) -> bool {
+        let Some(id) = left.entry.id.as_deref() else { return false };
+        self.nodes.iter().filter(|node| node.kind.kind() == left.kind.kind()).any(|node| {
+            known.get(&node.name).and_then(|attributes| attributes.get("id")).and_then(Value::as_str) == Some(id)
+        })
+    }
+
+    /// Leftovers so that each comes before what it needed.
+    pub(crate) fn leftovers_in_reverse(&self) -> Vec<&Leftover> {
+        let pairs: Vec<(&str, Vec<&str>)> = self
+            .leftovers
+            .iter()
+            .map(|left| (left.name.as_str(), left.entry.needs.iter().map(String::as_str).collect()))
+            .collect();
+        // The journal's needs were in order when they were recorded; should they contradict each other after many
+        // versions, the recorded order is as good as any.
+        let order = landfall_plan::order(&pairs).unwrap_or_else(|_| pairs.iter().map(|(name, _)| *name).collect());
+        order.iter().rev().filter_map(|name| self.leftovers.iter().find(|left| left.name == *name)).collect()
+    }
+
+    /// The kind of a resource of the graph.
+    pub(crate) fn kind_of(&self, resource: &str) -> Option<Registered> {
+        self.nodes.iter().find(|node| node.name == resource).map(|node| node.kind)
+    }
+}
+
+/// What a module would do, computed without a client: for tests of modules and for documentation. `seen` is taken
+/// for what exists and was applied last, by resource name.
+///
+/// # Errors
+/// When the inputs do not have the module's shape, or the module's graph is broken.
+pub fn preview<M: Module>(inputs: Value, cx: &Context, seen: &BTreeMap<String, Seen>) -> Result<ModulePlan> {
+    let built = build::<M>(inputs, cx)?;
+    let journal: Journal = built
+        .nodes
+        .iter()
+        .filter_map(|node| {
+            let entry = crate::journal::Entry::of(node, seen.get(&node.name)?);
+            Some((node.name.clone(), entry))
+        })
+        .collect();
+    let mut known = Known::new();
+    let planned = changes(&built.nodes, &journal, seen, &mut known);
+    let acts = planned.resources.iter().any(|change| change.action != Action::Keep);
+    Ok(ModulePlan {
+        module: cx.module.clone(),
+        kind: M::KIND.to_owned(),
+        change: if acts { ModuleChange::Apply } else { ModuleChange::Unchanged },
+        needs: Vec::new(),
+        resources: planned.resources,
+        notes: built.notes,
+    })
+}
