@@ -1,11 +1,15 @@
 """Runs MiniStack as if a load balancer ended TLS in front of it.
 
 Policies that demand TLS (`aws:SecureTransport`) are part of what Landfall deploys. On loopback there is nothing to
-protect, so the calls are plain HTTP, and this says what a proxy in front would say: that they came over TLS.
+protect, so the calls are plain HTTP, and this says what a proxy in front would say: that they came over TLS. What
+MiniStack lacks of EC2 is added before it starts.
 """
 
 import ministack.app as ministack
 
+from landfall_local import ec2
+
+ec2.install()
 behind_proxy = ministack.app
 
 

@@ -6,4 +6,4 @@ mod local;
 mod world;
 
 pub use local::{Account, LocalAws};
-pub use world::{World, make_table};
+pub use world::{End, World, make_table};
