@@ -1,0 +1,120 @@
+"""What is not acceptable becomes a rejected deployment that says why, visible in the API and on the topic."""
+
+import json
+
+from conftest import ACCOUNT, environment, service, until
+
+SQS = "modules:\n  - name: orders\n    type: sqs"
+
+
+def rejected(landfall, key, body, layer, **metadata):
+    ended = landfall.deploy(key, body, layer, **metadata)
+    assert ended["status"] == "rejected", ended
+    return f"{ended['message']}\n{ended['diagnostics']}"
+
+
+def test_an_empty_file_is_rejected(landfall):
+    layer = landfall.name("empty")
+    assert "empty" in rejected(landfall, f"{layer}.yaml", b"", layer)
+
+
+def test_a_binary_file_is_rejected(landfall):
+    layer = landfall.name("binary")
+    assert f"{layer}.yaml" in rejected(landfall, f"{layer}.yaml", bytes(range(256)) * 64, layer)
+
+
+def test_a_file_of_five_megabytes_is_rejected(landfall):
+    layer = landfall.name("large")
+    assert "large" in rejected(landfall, f"{layer}.yaml", b"# filler\n" * 600_000, layer)
+
+
+def test_a_yaml_bomb_is_rejected(landfall):
+    layer = landfall.name("bomb")
+    rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    rows += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    assert "alias" in rejected(landfall, f"{layer}.yaml", "\n".join(rows), layer)
+
+
+def test_every_error_of_a_file_is_told_at_once_with_its_place(landfall):
+    layer = landfall.name("wrong")
+    text = environment(layer, "modules:\n  - type: bas\n  - name: q\n    type: sqs\n    delay_second: 1\n    fifo: 7")
+    told = rejected(landfall, f"{layer}.yaml", text, layer)
+    for fact in (f"{layer}.yaml:8", "bas", "`base`", f"{layer}.yaml:11", "`delay_seconds`", f"{layer}.yaml:12", "true or false"):
+        assert fact in told, told
+
+
+def test_a_kind_without_a_function_is_rejected_with_its_place(landfall):
+    layer = landfall.name("newer")
+    text = environment(layer, "modules:\n  - type: base\n  - type: k8s-cluster")
+    told = rejected(landfall, f"{layer}.yaml", text, layer)
+    assert "not supported by this installation" in told and f"{layer}.yaml:9" in told, told
+
+
+def test_an_account_that_is_not_ours_is_rejected(landfall):
+    layer = landfall.name("account")
+    text = environment(layer, SQS).replace(ACCOUNT, "123456789012")
+    told = rejected(landfall, f"{layer}.yaml", text, layer)
+    assert "123456789012" in told and ACCOUNT in told, told
+
+
+def test_a_second_key_of_the_same_layer_is_rejected_and_told_how_to_move_it(landfall):
+    layer = landfall.name("owned")
+    landfall.deploy(f"{layer}.yaml", environment(layer, SQS), layer)
+    told = rejected(landfall, f"elsewhere/{layer}.yaml", environment(layer, SQS), layer)
+    assert f"belongs to {layer}.yaml" in told and f"landfall destroy {layer}" in told, told
+
+
+def test_a_key_that_held_a_layer_may_not_turn_into_something_else(landfall):
+    layer = landfall.name("turned")
+    landfall.deploy(f"{layer}.yaml", environment(layer, SQS), layer)
+    assert "declares no layer" in rejected(landfall, f"{layer}.yaml", "replicaCount: 3\n", layer)
+
+
+def test_yaml_that_is_no_layer_is_only_noted(landfall):
+    key = f"{landfall.name('values')}.yaml"
+    landfall.upload(key, "replicaCount: 3\nimage:\n  tag: v1\n")
+    marker = landfall.name("marker")
+    landfall.deploy(f"{marker}.yaml", environment(marker), marker)
+    assert key.removesuffix(".yaml") not in [layer["layer"] for layer in landfall.get("/layers")["layers"]]
+
+
+def test_a_service_whose_environment_is_not_deployed_is_told_what_to_do(landfall):
+    app = landfall.name("early")
+    told = rejected(landfall, f"{app}.yaml", service(app, "./nowhere.yaml", "prod", SQS), app)
+    assert "not deployed" in told and "deploy ./nowhere.yaml first" in told, told
+
+
+def test_several_environments_without_a_choice_are_listed(landfall):
+    blue, green, app = landfall.name("blue"), landfall.name("green"), landfall.name("choice")
+    for name in (blue, green):
+        landfall.deploy(f"{name}.yaml", environment(name), name)
+    text = (
+        f"name: {app}\nenvironments:\n  - name: {blue}\n    path: {blue}.yaml\n"
+        f"  - name: {green}\n    path: {green}.yaml\n{SQS}\n"
+    )
+    told = rejected(landfall, f"{app}.yaml", text, app)
+    assert blue in told and green in told and "landfall-environment" in told, told
+    ended = landfall.deploy(f"{app}.yaml", text + "# again\n", app, landfall_environment=green)
+    assert ended["status"] == "succeeded", ended
+    assert landfall.get(f"/layers/{app}")["environment"] == green
+
+
+def test_a_rejection_is_announced_on_the_topic(landfall):
+    layer = landfall.name("heard")
+    sqs, sns = landfall.account.client("sqs"), landfall.account.client("sns")
+    url = sqs.create_queue(QueueName=f"{layer}-listener")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [allow]})})
+    sns.subscribe(TopicArn=landfall.installation.outputs["Topic"], Protocol="sqs", Endpoint=arn)
+    rejected(landfall, f"{layer}.yaml", "name: [", layer)
+
+    def heard():
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            told = json.loads(json.loads(message["Body"])["Message"])
+            if told["layer"] == layer and told["status"] == "rejected":
+                return told
+        return None
+
+    told = until(heard, "the rejection was announced")
+    assert f"{layer}.yaml" in told["message"]
