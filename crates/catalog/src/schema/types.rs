@@ -139,15 +139,15 @@ pub(super) fn field(input: &Input) -> Value {
 
 /// Adds null to the alternatives.
 pub(super) fn or_null(schema: Value) -> Value {
-    let null = json!({"type": "null"});
+    let nothing = json!({"type": "null"});
     match schema {
         Value::Object(mut map) if map.len() == 1 && map.get("anyOf").is_some_and(Value::is_array) => {
             if let Some(Value::Array(alternatives)) = map.get_mut("anyOf") {
-                alternatives.push(null);
+                alternatives.push(nothing);
             }
             Value::Object(map)
         }
-        other => json!({"anyOf": [other, null]}),
+        other => json!({"anyOf": [other, nothing]}),
     }
 }
 
