@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType,
@@ -10,8 +12,8 @@ use aws_sdk_dynamodb::types::{
 use landfall_aws::{Fault, Mode};
 use landfall_catalog::{Layer, Link, Module as Config, Scope};
 use landfall_engine::{Engine, Limits, Module, Op, Outcome, Request, Response};
-use landfall_plan::{ModuleChange, ModulePlan, Plan, PlanRequest, RunDocument, RunModule};
-use landfall_state::{AcquireRequest, DocumentRef, Lease, RunStart, Settings, Store};
+use landfall_plan::{ModuleChange, ModulePlan, Plan, PlanRequest, RunDocument, RunModule, SupportFile};
+use landfall_state::{AcquireRequest, DocumentRef, Lease, ModuleRecord, RunStart, Settings, Store};
 use serde_json::{Map, Value};
 
 use crate::local::{Account, LocalAws};
@@ -27,6 +29,8 @@ pub struct World {
     pub store: Store,
     /// The engine.
     pub engine: Engine,
+    /// Files that travel with the config of the next deployment.
+    pub files: Vec<SupportFile>,
     lease: Lease,
     number: u64,
 }
@@ -56,7 +60,7 @@ impl World {
         let store = Store::new(&config, settings);
         let engine = Engine::new(&config, store.clone(), account.target());
         let lease = acquire(&store, "execution-1").await;
-        Self { account, store, engine, lease, number: 0 }
+        Self { account, store, engine, files: Vec::new(), lease, number: 0 }
     }
 
     /// Begins a deployment of the module with these inputs; `None` destroys it.
@@ -100,7 +104,7 @@ impl World {
                 function: String::new(),
                 needs: Vec::new(),
             }],
-            files: Vec::new(),
+            files: self.files.clone(),
             warnings: Vec::new(),
         };
         let start =
@@ -139,6 +143,11 @@ impl World {
         let plan = self.store.put_document(serde_json::to_vec(&plan).expect("JSON")).await.expect("stored");
         deployment.plan = Some(plan);
         module
+    }
+
+    /// Why a deployment cannot be planned; `None` when it can.
+    pub async fn refusal<M: Module>(&self, deployment: &Deployment) -> Option<String> {
+        self.engine.step::<M>(self.request(deployment, Op::Plan), limits()).await.err().map(|error| error.chain())
     }
 
     /// Runs steps until the module is settled.
@@ -227,6 +236,68 @@ impl World {
     /// Writing calls of the last step, by `service.Operation`.
     pub fn writes(&self) -> BTreeMap<String, u64> {
         self.engine.aws().watch().writes()
+    }
+
+    /// Makes the outputs of another module of the layer known, as if it were deployed.
+    ///
+    /// # Panics
+    /// When the state does not take it.
+    pub async fn neighbour(&self, module: &str, kind: &str, outputs: Value) {
+        let record = ModuleRecord {
+            module: module.to_owned(),
+            kind: kind.to_owned(),
+            number: self.number,
+            outputs,
+            defaults: BTreeMap::new(),
+            needs: Vec::new(),
+            complete: true,
+        };
+        self.store.writer(&self.lease).module_deployed(&record).await.expect("the module is recorded");
+    }
+
+    /// Uploads a file beside the config and lets it travel with the next deployment.
+    pub fn upload(&mut self, path: &str, content: &str) {
+        let file = std::env::temp_dir().join(format!("landfall-upload-{}-{}", self.account.id, self.files.len()));
+        std::fs::write(&file, content).expect("the file is written");
+        let bucket = self.store.bucket().to_owned();
+        let key = format!("config/{path}");
+        let from = file.to_string_lossy();
+        let put =
+            self.account.cli(&["s3api", "put-object", "--bucket", &bucket, "--key", &key, "--body", from.as_ref()]);
+        std::fs::remove_file(&file).expect("the file is removed");
+        let etag = put["ETag"].as_str().unwrap_or_default().trim_matches('"').to_owned();
+        self.files.retain(|known| known.path != path);
+        self.files.push(SupportFile {
+            path: path.to_owned(),
+            key,
+            version_id: None,
+            etag,
+            size: u64::try_from(content.len()).unwrap_or_default(),
+        });
+    }
+
+    /// Lets the module's own calls be made with nothing but the policy that lies beside its code; what the engine
+    /// does to the state stays as it is.
+    pub async fn restrict(&mut self, policy: &str) {
+        let policy = policy
+            .replace("${AWS::Partition}", "aws")
+            .replace("${AWS::Region}", &self.account.region)
+            .replace("${AWS::AccountId}", &self.account.id)
+            .replace("${ConfigBucket.Arn}", &format!("arn:aws:s3:::{}", self.store.bucket()));
+        self.account.cli(&["iam", "create-user", "--user-name", "function"]);
+        let put = ["iam", "put-user-policy", "--user-name", "function", "--policy-name", "own", "--policy-document"];
+        self.account.cli(&[&put[..], &[&policy]].concat());
+        let key = self.account.cli(&["iam", "create-access-key", "--user-name", "function"]);
+        let text = |field: &str| key["AccessKey"][field].as_str().unwrap_or_default().to_owned();
+        let credentials = Credentials::from_keys(text("AccessKeyId"), text("SecretAccessKey"), None);
+        let config = self
+            .account
+            .sdk_config()
+            .await
+            .to_builder()
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        self.engine = Engine::new(&config, self.store.clone(), self.account.target());
     }
 
     /// Allows direct calls to AWS through the engine's clients, for tests of single resources.
