@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
@@ -31,6 +32,8 @@ pub struct Upload {
     pub bytes: Vec<u8>,
     /// Value of the metadata entry `landfall-environment`.
     pub environment: Option<String>,
+    /// Value of the metadata entry `landfall-actor`: the event of S3 names only the account.
+    pub actor: Option<String>,
 }
 
 impl Account {
@@ -49,6 +52,19 @@ impl Account {
                 .with_hint("set AWS_REGION, or give --region; for the local AWS: eval \"$(landfall local env)\""));
         };
         Ok(Self { config, region, place: place.clone() })
+    }
+
+    /// The local AWS: a 12-digit access key is the root of that account.
+    pub async fn local(endpoint: &str, region: &str, account: &str) -> Self {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(sdk_transport())
+            .endpoint_url(endpoint)
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(Credentials::from_keys(account, "test", None))
+            .load()
+            .await;
+        let place = Place { stack: "landfall".to_owned(), ..Place::default() };
+        Self { config, region: region.to_owned(), place }
     }
 
     /// Where the API is: given, remembered, or the output `ApiUrl` of the stack.
@@ -77,16 +93,18 @@ impl Account {
         self.place.api.is_some()
     }
 
-    async fn stack_output(&self, name: &str) -> Result<String, Failure> {
+    /// An output of Landfall's stack.
+    pub async fn stack_output(&self, name: &str) -> Result<String, Failure> {
         let stack = &self.place.stack;
         let client = aws_sdk_cloudformation::Client::new(&self.config);
         let answer = client.describe_stacks().stack_name(stack).send().await.map_err(|error| {
             let text = error.message().map_or_else(|| chain(&error), str::to_owned);
             match error.code() {
-                Some("ValidationError") => {
-                    Failure::new(Exit::NotFound, format!("Landfall is not installed: no stack {stack} in {}", self.region))
-                        .with_hint("install it: landfall bootstrap; or say where it is: --stack, --region, --api")
-                }
+                Some("ValidationError") => Failure::new(
+                    Exit::NotFound,
+                    format!("Landfall is not installed: no stack {stack} in {}", self.region),
+                )
+                .with_hint("install it: landfall bootstrap; or say where it is: --stack, --region, --api"),
                 Some("AccessDenied" | "AccessDeniedException") => {
                     Failure::new(Exit::Unreachable, format!("the stack {stack} cannot be read: {text}")).with_hint(
                         "allow cloudformation:DescribeStacks on it, or give the address: --api or LANDFALL_API",
@@ -109,13 +127,15 @@ impl Account {
     /// Uploads an object and returns its version.
     pub async fn upload(&self, bucket: &str, upload: &Upload) -> Result<Option<String>, Failure> {
         let client = aws_sdk_s3::Client::new(&self.config);
+        let metadata = [("landfall-environment", &upload.environment), ("landfall-actor", &upload.actor)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+            .collect();
         let request = client
             .put_object()
             .bucket(bucket)
             .key(&upload.key)
-            .set_metadata(
-                upload.environment.clone().map(|name| [("landfall-environment".to_owned(), name)].into_iter().collect()),
-            )
+            .set_metadata(Some(metadata))
             .body(ByteStream::from(upload.bytes.clone()));
         let answer = request.send().await.map_err(|error| {
             let text = error.message().map_or_else(|| chain(&error), str::to_owned);

@@ -2,8 +2,6 @@
 //! and words that are not known are kept, so that a command and an installation of different versions understand each
 //! other; `--json` prints the answers as they came.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +10,8 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Installation {
+    /// Version of the installed functions.
+    pub version: String,
     /// Bucket that layer files are uploaded to.
     pub config_bucket: String,
     /// Region.
@@ -124,6 +124,10 @@ pub struct Deployment {
     pub source: Source,
     /// Who asked.
     pub actor: Value,
+    /// The chosen environment of a service.
+    pub environment_choice: Option<String>,
+    /// Git commit.
+    pub commit: Option<String>,
     /// Its plan.
     pub plan: Option<PlanRef>,
     /// Its approval.
@@ -214,11 +218,14 @@ pub struct Lease {
 #[serde(default)]
 pub struct Module {
     /// Name.
+    #[serde(alias = "name")]
     pub module: String,
     /// Kind.
     pub kind: String,
     /// Deployment that brought it here.
     pub number: u64,
+    /// Whether all of it exists.
+    pub complete: bool,
 }
 
 /// `GET /layers/{layer}`, and the entries of `GET /layers`.
@@ -245,6 +252,8 @@ pub struct Layer {
     pub lease: Option<Lease>,
     /// Its modules.
     pub modules: Vec<Module>,
+    /// Services that live in it.
+    pub services: Vec<String>,
     /// When the record changed last.
     pub updated_at: Option<Timestamp>,
 }
@@ -272,9 +281,6 @@ pub struct Accepted {
     /// Whether the same change was asked for before.
     pub duplicate: bool,
 }
-
-/// Outputs: by name, or by module and name.
-pub type Outputs = BTreeMap<String, Value>;
 
 /// Reads an answer.
 pub fn read<T: for<'a> Deserialize<'a>>(value: &Value) -> Result<T, crate::error::Failure> {

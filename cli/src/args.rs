@@ -289,29 +289,29 @@ pub struct UnlockArgs {
 #[command(after_help = "\
 Examples:
   landfall bootstrap --print               what it would do, and the permissions it needs
-  landfall bootstrap --region eu-central-1
+  landfall bootstrap --region eu-central-1 --alarm-email ops@example.com
   landfall bootstrap --artifact-bucket my-artifacts
 
-Run from a checkout of Landfall. Does nothing when nothing changed.")]
+Run from a checkout of Landfall, or set LANDFALL_HOME to one. Does nothing when nothing changed.")]
 pub struct BootstrapArgs {
     /// Show what would be done and the permissions that are needed; change nothing.
     #[arg(long)]
     pub print: bool,
+    /// Processor of the functions.
+    #[arg(long, default_value = "arm64", value_parser = ["arm64", "x86_64"])]
+    pub arch: String,
     /// Bucket for the packaged functions; made when not given.
     #[arg(long, value_name = "BUCKET")]
     pub artifact_bucket: Option<String>,
+    /// Address that is told of alarms.
+    #[arg(long, value_name = "ADDRESS")]
+    pub alarm_email: Option<String>,
     /// Folder of ready function binaries, instead of building them.
     #[arg(long, value_name = "FOLDER")]
-    pub binaries: Option<PathBuf>,
-    /// Processor of the functions.
-    #[arg(long, default_value = "arm64", value_parser = ["arm64", "x86_64"])]
-    pub architecture: String,
-    /// Endpoint that the functions use for AWS; empty is AWS itself.
-    #[arg(long, default_value = "", hide_default_value = true, value_name = "URL")]
-    pub endpoint_url: String,
-    /// Tags of the stack and what it makes, as NAME=VALUE.
-    #[arg(long = "tag", value_name = "NAME=VALUE")]
-    pub tags: Vec<String>,
+    pub prebuilt: Option<PathBuf>,
+    /// Endpoint that the functions use for AWS; AWS itself when not given.
+    #[arg(long, hide = true, value_name = "URL")]
+    pub endpoint_url: Option<String>,
 }
 
 /// Commands of the local AWS.
@@ -324,8 +324,8 @@ pub enum LocalCommand {
         #[arg(long, default_value_t = 4566)]
         port: u16,
         /// Folder of ready function binaries, instead of building them.
-        #[arg(long, env = "LANDFALL_BIN_DIR", value_name = "FOLDER")]
-        binaries: Option<PathBuf>,
+        #[arg(long, value_name = "FOLDER")]
+        prebuilt: Option<PathBuf>,
         /// Start it without installing Landfall.
         #[arg(long)]
         bare: bool,
@@ -337,8 +337,15 @@ pub enum LocalCommand {
     Env,
     /// Say whether it is up.
     Status,
-    /// Forget everything in it.
-    Reset,
+    /// Forget everything in it, and install Landfall again.
+    Reset {
+        /// Folder of ready function binaries, instead of building them.
+        #[arg(long, value_name = "FOLDER")]
+        prebuilt: Option<PathBuf>,
+        /// Leave it empty.
+        #[arg(long)]
+        bare: bool,
+    },
 }
 
 /// A layer, or one of its deployments.
@@ -357,7 +364,8 @@ impl std::str::FromStr for Target {
         let (layer, number) = match text.split_once('/') {
             None => (text, None),
             Some((layer, number)) => {
-                let parsed = number.parse().map_err(|_| format!("`{number}` is not a deployment number, as in shop/12"))?;
+                let parsed =
+                    number.parse().map_err(|_| format!("`{number}` is not a deployment number, as in shop/12"))?;
                 (layer, Some(parsed))
             }
         };
@@ -374,7 +382,10 @@ impl TargetArgs {
         let name = || file.file_name().map(|name| name.to_string_lossy().into_owned());
         let key = self.key.clone().or_else(name).unwrap_or_default();
         let key = key.trim_start_matches("./").to_owned();
-        if key.is_empty() || key.starts_with('/') || key.starts_with(".landfall/") || key.split('/').any(|part| part == "..")
+        if key.is_empty()
+            || key.starts_with('/')
+            || key.starts_with(".landfall/")
+            || key.split('/').any(|part| part == "..")
         {
             return Err(Failure::new(Exit::Invalid, format!("`{key}` cannot be a key in the config bucket"))
                 .with_hint("give a relative path: --key services/shop.yaml; `.landfall/` belongs to Landfall"));

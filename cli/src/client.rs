@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::account::Account;
-use crate::api::{Accepted, Deployment, Detail, Installation, entries, read};
+use crate::api::{Accepted, Deployment, Event, Installation, Layer, entries, read};
 use crate::error::{Exit, Failure};
 use crate::http::{Answer, Broken, Http, segment};
 
@@ -78,11 +79,6 @@ impl Client {
         self.get(&format!("{}/deployments/{number}", layer_path(layer))).await
     }
 
-    /// A deployment with its modules.
-    pub async fn detail(&self, layer: &str, number: u64) -> Result<Detail, Failure> {
-        read(&self.detail_json(layer, number).await?)
-    }
-
     /// The plan of a deployment, as it came.
     pub async fn plan(&self, layer: &str, number: u64) -> Result<Value, Failure> {
         self.get(&format!("{}/deployments/{number}/plan", layer_path(layer))).await
@@ -94,7 +90,41 @@ impl Client {
         entries::<Deployment>(&answer, "deployments")?
             .into_iter()
             .next()
-            .ok_or_else(|| Failure::new(Exit::NotFound, format!("{layer} has no deployment")))
+            .ok_or_else(|| Failure::new(Exit::NotFound, format!("there is no layer {layer}")))
+    }
+
+    /// Events of a deployment, oldest first.
+    pub async fn events(&self, layer: &str, number: u64, after: Option<Timestamp>) -> Result<Vec<Event>, Failure> {
+        let query = after.map(|at| format!("?after={}", segment(&at.to_string()))).unwrap_or_default();
+        let answer = self.get(&format!("{}/deployments/{number}/events{query}", layer_path(layer))).await?;
+        entries(&answer, "events")
+    }
+
+    /// Outputs of a layer, as they came.
+    pub async fn outputs(&self, layer: &str) -> Result<Value, Failure> {
+        self.get(&format!("{}/outputs", layer_path(layer))).await
+    }
+
+    /// The deployments of a version of a layer's file, newest first.
+    pub async fn of_version(&self, layer: &str, version: &str) -> Result<Vec<Deployment>, Failure> {
+        let path = format!("{}/deployments?limit=100&version_id={}", layer_path(layer), segment(version));
+        entries(&self.get(&path).await?, "deployments")
+    }
+
+    /// What to say when a layer is not known: the nearest name that is.
+    pub async fn no_such_layer(&self, layer: &str, failure: Failure) -> Failure {
+        // Who may not list layers still learns that this one does not exist.
+        let Ok(answer) = self.get("/layers").await else { return failure };
+        let layers: Vec<Layer> = entries(&answer, "layers").unwrap_or_default();
+        let names: Vec<&str> = layers.iter().map(|known| known.layer.as_str()).filter(|name| *name != layer).collect();
+        if names.is_empty() {
+            return failure.with_hint_if_none("nothing is deployed yet; begin with: landfall deploy env.yaml");
+        }
+        match landfall_config::nearest(layer, names.iter().copied()) {
+            Some(near) => failure.with_hint_if_none(format!("did you mean {near}?")),
+            None if names.len() <= 10 => failure.with_hint_if_none(format!("known layers: {}", names.join(", "))),
+            None => failure.with_hint_if_none("all layers: landfall status"),
+        }
     }
 
     /// Asks for a deployment.
@@ -176,7 +206,8 @@ impl Client {
                 Some("the log of the api function says more".to_owned()),
             ),
         };
-        let message = if message.is_empty() { format!("{method} {plain_path}: status {}", answer.status) } else { message };
+        let message =
+            if message.is_empty() { format!("{method} {plain_path}: status {}", answer.status) } else { message };
         Failure { exit, message, hint: hint.or(fallback) }
     }
 }

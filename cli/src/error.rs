@@ -58,6 +58,13 @@ impl Failure {
         self.hint = Some(hint.into());
         self
     }
+
+    /// With what to do, where nothing better is known.
+    #[must_use]
+    pub fn with_hint_if_none(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
 }
 
 impl fmt::Display for Failure {

@@ -43,7 +43,6 @@ pub fn sdk_transport() -> SharedHttpClient {
 }
 
 /// Sends signed requests.
-#[derive(Clone)]
 pub struct Http {
     connector: Connector,
     credentials: SharedCredentialsProvider,
@@ -112,9 +111,8 @@ impl Http {
             .build()
             .map_err(|error| invalid(&error))?;
         let content = body.map(|_| ("content-type", "application/json"));
-        let signable =
-            SignableRequest::new(method, url, content.into_iter(), SignableBody::Bytes(payload.as_bytes()))
-                .map_err(|error| invalid(&error))?;
+        let signable = SignableRequest::new(method, url, content.into_iter(), SignableBody::Bytes(payload.as_bytes()))
+            .map_err(|error| invalid(&error))?;
         let (instructions, _) = sign(signable, &params.into()).map_err(|error| invalid(&error))?.into_parts();
 
         let mut request = HttpRequest::new(SdkBody::from(payload));
@@ -122,7 +120,7 @@ impl Http {
         request.set_uri(url.to_owned()).map_err(|error| invalid(&error))?;
         let agent = concat!("landfall/", env!("CARGO_PKG_VERSION"));
         request.headers_mut().insert("user-agent", agent);
-        for (name, value) in content {
+        if let Some((name, value)) = content {
             request.headers_mut().insert(name, value);
         }
         for (name, value) in instructions.headers() {

@@ -1,2 +1,22 @@
-//! .
-fn main() {}
+//! `landfall`: the command of Landfall. It speaks to an installation only through its HTTP API and the config bucket.
+
+mod account;
+mod api;
+mod args;
+mod checkout;
+mod client;
+mod commands;
+mod error;
+mod files;
+mod follow;
+mod http;
+mod live;
+mod plan_view;
+mod steps;
+mod tables;
+mod tree;
+mod ui;
+
+fn main() {
+    std::process::exit(commands::main());
+}

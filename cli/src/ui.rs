@@ -114,7 +114,7 @@ impl Ui {
     /// A table without lines.
     pub fn table(&self, head: &[&str], rows: Vec<Vec<String>>) -> String {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(u16::try_from(self.width).unwrap_or(u16::MAX));
         table.set_header(head.iter().map(|cell| self.tone(Tone::Quiet, cell)));
         for row in rows {

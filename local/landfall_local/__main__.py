@@ -18,10 +18,18 @@ def default_home() -> Path:
     return Path(cache) / "landfall" / "local"
 
 
+def described(state: dict) -> dict:
+    """The state as programs read it."""
+    return {**state, "environment": server.environment(state)}
+
+
 def up(arguments: argparse.Namespace) -> int:
     home = arguments.home
     running = server.read_state(home)
     if running and server.is_healthy(running):
+        if arguments.json:
+            print(json.dumps(described(running)))
+            return 0
         print(f"already up at {running['endpoint']} (pid {running['pid']})")
         return 0
     try:
@@ -29,7 +37,10 @@ def up(arguments: argparse.Namespace) -> int:
     except server.LocalError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"up at {state['endpoint']} (pid {state['pid']}, log {state['log']})", flush=True)
+    if arguments.json:
+        print(json.dumps(described(state)), flush=True)
+    else:
+        print(f"up at {state['endpoint']} (pid {state['pid']}, log {state['log']})", flush=True)
     if not arguments.watch_stdin:
         return 0
     # Whoever started us holds the other end of stdin: when it is gone, so are we.
@@ -50,7 +61,7 @@ def status(arguments: argparse.Namespace) -> int:
     state = server.read_state(arguments.home)
     healthy = bool(state) and server.is_healthy(state)
     if arguments.json:
-        print(json.dumps({**(state or {}), "healthy": healthy}))
+        print(json.dumps({**(described(state) if state else {}), "healthy": healthy}))
     elif healthy:
         print(f"up at {state['endpoint']} (pid {state['pid']}, region {state['region']}, account {state['account']})")
     else:
@@ -87,6 +98,7 @@ def main() -> int:
     start.add_argument("--region", default=REGION)
     start.add_argument("--account", default=ACCOUNT)
     start.add_argument("--watch-stdin", action="store_true", help="stay in front and stop when stdin closes")
+    start.add_argument("--json", action="store_true", help="answer for programs")
     start.set_defaults(run=up)
     commands.add_parser("down", help="stop it").set_defaults(run=down)
     show = commands.add_parser("status", help="say whether it is up")

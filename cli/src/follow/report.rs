@@ -1,0 +1,188 @@
+//! How a deployment ended, for people and for programs.
+
+use jiff::Timestamp;
+use landfall_plan::Tone;
+use serde_json::{Value, json};
+
+use super::{End, Ended, Follow};
+use crate::api::{Counts, Deployment, Detail, text};
+use crate::error::{Exit, Failure};
+use crate::tables::outputs_table;
+use crate::ui::{Ui, duration};
+
+/// Tells how it ended and answers the code to end with.
+pub(super) async fn tell(follow: &Follow<'_>, ended: Ended) -> Result<Exit, Failure> {
+    let deployment = &ended.detail.deployment;
+    let exit = match ended.why {
+        End::Final => exit_of(&deployment.status),
+        End::NeedsApproval | End::Later => Exit::NeedsApproval,
+        End::Interrupted => Exit::Interrupted,
+    };
+    let outputs = match (exit, deployment.action.as_str()) {
+        (Exit::Done, "deploy") => follow.client.outputs(follow.layer).await?,
+        _ => Value::Null,
+    };
+    if follow.ui.json {
+        follow.ui.answer(&as_json(&ended, &outputs, exit));
+        return Ok(exit);
+    }
+    match ended.why {
+        End::Final => finished(follow.ui, &ended, &outputs),
+        End::NeedsApproval => needs_approval(follow.ui, &ended),
+        End::Later => {
+            follow.ui.line("Nothing was decided; the deployment waits.");
+            needs_approval(follow.ui, &ended);
+        }
+        End::Interrupted => interrupted(follow.ui, deployment),
+    }
+    Ok(exit)
+}
+
+fn exit_of(status: &str) -> Exit {
+    match status {
+        "succeeded" => Exit::Done,
+        "rejected" => Exit::Invalid,
+        "superseded" => Exit::InTheWay,
+        _ => Exit::Failed,
+    }
+}
+
+fn as_json(ended: &Ended, outputs: &Value, exit: Exit) -> Value {
+    let mut answer = ended.json.clone();
+    if let Some(fields) = answer.as_object_mut() {
+        // What exists of the layer is asked for with `status`, not here.
+        fields.remove("resources");
+    } else {
+        answer = json!({});
+    }
+    answer["outputs"] = outputs["outputs"].clone();
+    answer["exit_code"] = json!(exit as i32);
+    if exit == Exit::NeedsApproval {
+        answer["approve"] = json!(approve_command(ended));
+    }
+    answer
+}
+
+fn approve_command(ended: &Ended) -> String {
+    let hash = ended.planned.as_ref().map(|planned| planned.short_hash()).unwrap_or_default();
+    format!("landfall approve {} --plan {hash}", ended.detail.deployment.id())
+}
+
+fn needs_approval(ui: &Ui, ended: &Ended) {
+    let id = ended.detail.deployment.id();
+    ui.line(ui.tone(Tone::Update, format!("{id} waits for an approval of this plan.")));
+    ui.line(format!("  approve:  {}", approve_command(ended)));
+    ui.line(format!("  reject:   landfall reject {id} --reason WHY"));
+}
+
+fn interrupted(ui: &Ui, deployment: &Deployment) {
+    let id = deployment.id();
+    ui.note(format!("{id} goes on without this command."));
+    ui.note(format!("  come back:  landfall status {id} --follow"));
+    if deployment.awaits_approval() {
+        ui.note(format!("  approve:    landfall approve {id}"));
+    }
+}
+
+fn finished(ui: &Ui, ended: &Ended, outputs: &Value) {
+    let detail = &ended.detail;
+    match detail.deployment.status.as_str() {
+        "succeeded" => succeeded(ui, ended, outputs),
+        "rejected" => rejected(ui, &detail.deployment),
+        "superseded" => {
+            let by = detail.deployment.superseded_by.map(|by| format!(" by {}/{by}", detail.deployment.layer));
+            let by = by.unwrap_or_default();
+            ui.line(format!("{} {} was superseded{by}.", ui.tone(Tone::Update, "⊘"), detail.deployment.id()));
+            if let Some(number) = detail.deployment.superseded_by {
+                ui.line(format!("  follow that one: landfall status {}/{number} --follow", detail.deployment.layer));
+            }
+        }
+        "cancelled" => {
+            let why = detail.deployment.message.as_deref().unwrap_or("nobody approved it");
+            ui.line(format!("{} {} was cancelled: {why}", ui.tone(Tone::Update, "⊘"), detail.deployment.id()));
+            ui.line("Nothing was changed.");
+        }
+        _ => failed(ui, detail),
+    }
+}
+
+fn succeeded(ui: &Ui, ended: &Ended, outputs: &Value) {
+    let deployment = &ended.detail.deployment;
+    let (layer, took) = (&deployment.layer, took(deployment));
+    let counts = done(&ended.detail).done();
+    let text = match deployment.outcome.as_deref() {
+        Some("no-changes") => format!("{} had nothing to change; looked at in {took}.", deployment.id()),
+        Some("planned") => format!("Planned in {took}; nothing was changed."),
+        Some("destroyed") if counts.is_empty() => format!("{layer} is gone, after {took}."),
+        Some("destroyed") => format!("{layer} is gone: {counts} in {took}."),
+        _ if counts.is_empty() => format!("{} succeeded in {took}.", deployment.id()),
+        _ => format!("{} succeeded: {counts} in {took}.", deployment.id()),
+    };
+    ui.line(format!("{} {text}", ui.tone(Tone::Create, "✓")));
+    if deployment.action != "plan" {
+        let stays = ended.planned.as_ref().map(|planned| planned.stays_for_a_while()).unwrap_or_default();
+        if !stays.is_empty() {
+            ui.line("\nWhat AWS keeps for a while:");
+            for line in stays {
+                ui.line(format!("  {line}"));
+            }
+        }
+    }
+    if deployment.action == "deploy" && deployment.outcome.as_deref() != Some("no-changes") {
+        let table = outputs_table(ui, &outputs["outputs"]);
+        if !table.is_empty() {
+            ui.line(format!("\nOutputs\n{table}"));
+        }
+    }
+}
+
+fn rejected(ui: &Ui, deployment: &Deployment) {
+    let message = deployment.message.as_deref().unwrap_or("the config was not accepted");
+    ui.note(format!("{} {} was rejected: {message}", ui.paint_errors.tone(Tone::Delete, "✗"), deployment.id()));
+    let diagnostics = deployment.diagnostics.as_deref().unwrap_or_default().trim_end();
+    // A refusal without places repeats the message before its hint.
+    let rest = diagnostics.strip_prefix(message).unwrap_or(diagnostics).trim_start_matches('\n');
+    if !rest.is_empty() {
+        ui.note(rest);
+    }
+}
+
+fn failed(ui: &Ui, detail: &Detail) {
+    let deployment = &detail.deployment;
+    let message = deployment.message.as_deref().unwrap_or("no reason was recorded");
+    let cross = ui.paint_errors.tone(Tone::Delete, "✗");
+    ui.note(format!("{cross} {} failed after {}: {message}", deployment.id(), took(deployment)));
+    for run in &detail.runs {
+        match run.status.as_str() {
+            "failed" => {
+                let error = text(&run.error).unwrap_or_else(|| "no reason was recorded".to_owned());
+                ui.note(format!("\n  {}  {}", ui.paint_errors.tone(Tone::Strong, &run.module), run.kind));
+                for line in error.lines() {
+                    ui.note(format!("    {line}"));
+                }
+            }
+            "skipped" => {
+                let why = run.reason.as_deref().unwrap_or("not started");
+                ui.note(format!("\n  {}  {}: {why}", ui.paint_errors.tone(Tone::Strong, &run.module), run.kind));
+            }
+            _ => {}
+        }
+    }
+    let counts = done(detail).done();
+    if !counts.is_empty() {
+        ui.note(format!("\nBefore that: {counts}."));
+    }
+    let hint = ui.paint_errors.tone(Tone::Remark, "  hint:");
+    let again = if deployment.action == "destroy" { "destroy" } else { "deploy" };
+    ui.note(format!("{hint} correct the cause and {again} again: what exists is kept and taken over"));
+    ui.note(format!("{hint} everything that happened: landfall events {}", deployment.id()));
+}
+
+fn done(detail: &Detail) -> Counts {
+    detail.runs.iter().fold(Counts::default(), |sum, run| sum.plus(run.counts))
+}
+
+fn took(deployment: &Deployment) -> String {
+    let end = deployment.finished_at.unwrap_or_else(Timestamp::now);
+    duration(deployment.created_at.unwrap_or(end), end)
+}

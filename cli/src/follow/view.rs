@@ -1,0 +1,108 @@
+//! What is seen while a deployment runs.
+
+use std::collections::HashSet;
+
+use jiff::{SignedDuration, Timestamp};
+use landfall_plan::{Paint, Tone};
+
+use crate::api::{Detail, Event};
+use crate::live::Screen;
+use crate::tree::{Look, frame};
+use crate::ui::Ui;
+
+/// Events are asked for again from this long before the newest one: several may come within a moment.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(2);
+
+/// What is seen while a deployment runs.
+pub struct View {
+    screen: Option<Screen>,
+    paint: Paint,
+    detail: Option<Detail>,
+    ticks: usize,
+    told: HashSet<(Option<Timestamp>, String, Option<String>, String)>,
+    newest: Option<Timestamp>,
+    plan: String,
+}
+
+impl View {
+    /// A tree in a terminal, lines elsewhere, nothing for programs.
+    pub fn new(ui: &Ui) -> Self {
+        Self {
+            screen: ui.interactive.then(Screen::default),
+            paint: ui.paint_errors,
+            detail: None,
+            ticks: 0,
+            told: HashSet::new(),
+            newest: None,
+            plan: String::new(),
+        }
+    }
+
+    /// Takes the newest state.
+    pub fn show(&mut self, detail: &Detail) {
+        self.detail = Some(detail.clone());
+        self.draw();
+    }
+
+    /// Moves what moves.
+    pub fn tick(&mut self) {
+        self.ticks += 1;
+        self.draw();
+    }
+
+    /// Removes the tree, so that something else can be written.
+    pub fn clear(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            screen.clear();
+        }
+    }
+
+    /// Whether a plan was not shown before; remembers it.
+    pub fn is_news(&mut self, hash: &str, seen: bool) -> bool {
+        let first = self.plan.is_empty();
+        let news = self.plan != hash && !(first && seen);
+        hash.clone_into(&mut self.plan);
+        news
+    }
+
+    /// From when on events are asked for.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.newest.and_then(|at| at.checked_sub(OVERLAP).ok())
+    }
+
+    /// Writes the events that were not written before.
+    pub fn events(&mut self, ui: &Ui, events: &[Event]) {
+        for event in events {
+            self.newest = self.newest.max(event.at);
+            let identity = (event.at, event.kind.clone(), event.module.clone(), event.message.clone());
+            if self.told.insert(identity) {
+                ui.line(event_line(ui, event));
+            }
+        }
+    }
+
+    fn draw(&mut self) {
+        let (Some(screen), Some(detail)) = (&mut self.screen, &self.detail) else { return };
+        let (width, height) = terminal_size::terminal_size_of(std::io::stderr())
+            .map_or((80, 24), |(width, height)| (usize::from(width.0), usize::from(height.0)));
+        let look = Look { paint: self.paint, width, height, now: Timestamp::now(), tick: self.ticks };
+        screen.draw(&frame(detail, &look));
+    }
+}
+
+/// One event on one line: `10:01:33Z  module-done  orders  2 created`.
+pub fn event_line(ui: &Ui, event: &Event) -> String {
+    let time = event.at.map(|at| at.strftime("%H:%M:%SZ").to_string()).unwrap_or_default();
+    let message = event.message.lines().next().unwrap_or_default();
+    let message = match &event.module {
+        Some(module) => format!("{}  {message}", ui.tone(Tone::Strong, module)),
+        None => message.to_owned(),
+    };
+    let tone = match event.kind.as_str() {
+        "module-failed" | "failed" | "rejected" => Tone::Delete,
+        "module-skipped" | "superseded" | "cancelled" | "approval-requested" => Tone::Update,
+        "module-done" | "succeeded" => Tone::Create,
+        _ => Tone::Remark,
+    };
+    format!("{}  {}  {message}", ui.tone(Tone::Quiet, time), ui.tone(tone, format!("{:<18}", event.kind)))
+}
