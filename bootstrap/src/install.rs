@@ -238,8 +238,10 @@ fn build(options: &Options, functions: &[Function], progress: &dyn Progress) -> 
     if let Some(path) = with_own_tools() {
         cargo.env("PATH", path);
     }
-    let status =
-        cargo.current_dir(&options.root).status().context("cargo cannot be run; install Rust from https://rustup.rs")?;
+    let status = cargo
+        .current_dir(&options.root)
+        .status()
+        .context("cargo cannot be run; install Rust from https://rustup.rs")?;
     if !status.success() {
         bail!("cargo-lambda failed; where it is missing, `make setup` installs it");
     }

@@ -185,8 +185,7 @@ impl<'a> Stack<'a> {
     /// read, the status of the stack still says how it ends.
     async fn fresh_events(&self, seen: &mut BTreeSet<String>) -> Vec<ResourceEvent> {
         let mut fresh = Vec::new();
-        let mut pages =
-            self.cloudformation.describe_stack_events().stack_name(self.name).into_paginator().send();
+        let mut pages = self.cloudformation.describe_stack_events().stack_name(self.name).into_paginator().send();
         'pages: while let Some(Ok(page)) = pages.next().await {
             for event in page.stack_events() {
                 if !seen.insert(event.event_id().unwrap_or_default().to_owned()) {
