@@ -135,3 +135,26 @@ def test_a_service_waits_while_its_environment_is_held(landfall):
     ended = landfall.deploy(f"{app}.yaml", service(app, f"{env}.yaml", "x", QUEUE.format(delay=0)), app)
     assert ended["status"] == "succeeded", ended
     assert landfall.approve(env, asks)["status"] == "succeeded"
+
+
+def test_a_service_waits_for_the_first_deployment_of_its_environment(landfall):
+    env, app = landfall.name("young"), landfall.name("eager")
+    many = "modules:\n" + "".join(f"  - name: q{n}\n    type: sqs\n" for n in range(12))
+    landfall.upload(f"{env}.yaml", environment(env, many))
+    until(lambda: landfall.deployments(env), "the environment's change was seen")
+    text = service(app, f"{env}.yaml", "prod", QUEUE.format(delay=0))
+    ended = landfall.deploy(f"{app}.yaml", text, app)
+    assert ended["status"] == "succeeded", ended
+    first = landfall.deployments(env)[0]
+    assert first["finished_at"] <= landfall.get(f"/layers/{app}/deployments/{ended['number']}")["runs"][0]["started_at"]
+
+
+def test_a_layer_lives_in_the_region_that_its_file_names(landfall):
+    layer = landfall.name("abroad")
+    text = environment(layer, QUEUE.format(delay=0)).replace("us-east-1", "eu-central-1")
+    ended = landfall.deploy(f"{layer}.yaml", text, layer)
+    assert ended["status"] == "succeeded", ended
+    sqs = landfall.account.client("sqs", region_name="eu-central-1")
+    assert sqs.get_queue_url(QueueName=f"{layer}-{layer}-orders")["QueueUrl"]
+    home = landfall.account.client("sqs").list_queues(QueueNamePrefix=f"{layer}-").get("QueueUrls", [])
+    assert home == []

@@ -9,6 +9,6 @@ mod settings;
 mod start;
 
 pub use entry::{Control, serve};
-pub use load::{Loaded, LoadedFile, Object};
+pub use load::{ChosenEnvironment, Loaded, LoadedFile, Object};
 pub use refusal::Refusal;
 pub use settings::Settings;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use landfall_catalog::{EnvironmentContext, EnvironmentModule, Request, Resolved, kind, resolve};
 use landfall_config::{EnvironmentRef, File, LayerFile, Limits, Node, Source, Yaml, classify};
-use landfall_state::{LayerStatus, StateError};
+use landfall_state::{Deployment, LayerStatus, Phase, StateError};
 
 use crate::entry::Control;
 use crate::refusal::Refusal;
@@ -33,6 +33,24 @@ pub enum LoadedFile {
     Layer(Box<LayerFile>, Source),
     /// Something that layers refer to.
     Support,
+}
+
+/// The environment that a service is deployed to.
+#[derive(Clone, Debug)]
+pub struct ChosenEnvironment {
+    /// Name of the environment's layer.
+    pub name: String,
+    /// The entry of the service's file.
+    pub entry: EnvironmentRef,
+    /// Whether it is deployed. Otherwise its first deployment is on its way, and the service waits for it.
+    pub deployed: bool,
+}
+
+impl ChosenEnvironment {
+    /// Name and entry, as [`Control::resolve_layer`] takes them.
+    pub fn named(&self) -> (&str, &EnvironmentRef) {
+        (self.name.as_str(), &self.entry)
+    }
 }
 
 /// A layer with everything that its deployment needs to know.
@@ -107,13 +125,13 @@ impl Control {
     /// the bucket owns. An entry whose path is not in the bucket is taken by its label.
     ///
     /// # Errors
-    /// Several entries without a choice, an unknown choice, an environment that is not deployed.
+    /// Several entries without a choice, an unknown choice, an environment that is neither deployed nor about to be.
     pub async fn environment_of(
         &self,
         key: &str,
         file: &LayerFile,
         choice: Option<&str>,
-    ) -> Result<Option<(String, EnvironmentRef)>, Refusal> {
+    ) -> Result<Option<ChosenEnvironment>, Refusal> {
         let entries = file.environments();
         if entries.is_empty() {
             return Ok(None);
@@ -151,13 +169,24 @@ impl Control {
         let record = self.store.layer(&name).await?;
         let deployed =
             record.is_some_and(|record| matches!(record.status, LayerStatus::Deployed | LayerStatus::Failed));
-        if !deployed {
+        if !deployed && self.busy_with(&name).await?.is_none() {
             return Err(Refusal::new(
                 format!("environment {name} of service {} is not deployed", file.name.value),
                 format!("deploy {} first, then this file again", entry.path.value),
             ));
         }
-        Ok(Some((name, entry.clone())))
+        Ok(Some(ChosenEnvironment { name, entry: entry.clone(), deployed }))
+    }
+
+    /// The deployment of a layer that runs or is next, unless it waits for people: for that nobody is held up.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn busy_with(&self, layer: &str) -> Result<Option<Deployment>, StateError> {
+        let queue = self.store.queue(layer).await?;
+        let Some(number) = queue.running.or(queue.waiting) else { return Ok(None) };
+        let deployment = self.store.deployment(layer, number).await?;
+        Ok(Some(deployment).filter(|deployment| deployment.phase != Some(Phase::AwaitingApproval)))
     }
 
     async fn environment_layer(&self, key: &str, entry: &EnvironmentRef) -> Result<Option<String>, StateError> {

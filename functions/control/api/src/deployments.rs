@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use landfall_control::{Control, LoadedFile, Refusal};
+use landfall_control::{ChosenEnvironment, Control, LoadedFile, Refusal};
 use landfall_state::{Action, Actor, NewChange, Scope, Source};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -97,8 +97,11 @@ async fn configured(control: &Control, layer: &str, create: &Create) -> Result<(
         ));
     }
     let environment = control.environment_of(&key, &file, create.environment.as_deref()).await?;
-    let chosen = environment.as_ref().map(|(name, entry)| (name.as_str(), entry));
-    control.resolve_layer(&file, &text, chosen).await?;
+    // What the service uses of an environment that is being made shows when its turn comes.
+    if environment.as_ref().is_none_or(|environment| environment.deployed) {
+        let chosen = environment.as_ref().map(ChosenEnvironment::named);
+        control.resolve_layer(&file, &text, chosen).await?;
+    }
     let source = Source {
         object: (object_key != key).then_some(object_key),
         version_id: object.version_id,
@@ -106,7 +109,7 @@ async fn configured(control: &Control, layer: &str, create: &Create) -> Result<(
         sequencer: None,
         key,
     };
-    Ok((source, environment.map(|(name, _)| name)))
+    Ok((source, environment.map(|environment| environment.name)))
 }
 
 /// A layer that is to be destroyed: it must exist, and an environment must be empty.

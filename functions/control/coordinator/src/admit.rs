@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use lambda_runtime::Error;
 use landfall_control::Control;
-use landfall_state::{AcquireRequest, Action, LayerStatus, Lease, Phase, Scope, StateError, Status};
+use landfall_state::{AcquireRequest, Action, Deployment, LayerStatus, Lease, Phase, Scope, StateError, Status};
 use serde_json::{Value, json};
 
-/// Life of a lease between two renewals. A dead holder blocks its layer no longer than this.
-const TTL: Duration = Duration::from_secs(60);
-/// Seconds between two tries to take a lease that is held.
-const RETRY: u64 = 2;
+/// Life of the lease until the first step renews it: planning reads AWS for at most the time of one function. A holder
+/// that dies is noticed by the end of its execution, not by the end of its lease.
+const TTL: Duration = Duration::from_secs(330);
+/// Seconds between two tries to take a lease that is held: a tenth of the time waited, within these bounds. A short
+/// wait ends soon, and one of a day stays far from the 25,000 events that a history may have
+/// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
+const RETRY: std::ops::RangeInclusive<i64> = 1..=60;
 
 /// Takes the lease, or says why not yet.
 pub(crate) async fn admit(
@@ -33,11 +36,12 @@ pub(crate) async fn admit(
     if deployment.action == Action::Destroy {
         refuse_services(control, layer).await?;
     }
-    let doing = match deployment.action {
-        Action::Deploy => format!("deploying {}", deployment.id()),
-        Action::Plan => format!("planning {}", deployment.id()),
-        Action::Destroy => format!("destroying {}", deployment.id()),
-    };
+    if let Some(environment) = &environment
+        && let Some(busy) = control.busy_with(environment).await?
+    {
+        return not_yet(control, &deployment, &format!("waits for environment {environment}: {}", doing(&busy))).await;
+    }
+    let doing = doing(&deployment);
     let request =
         AcquireRequest { layer, environment: environment.as_deref(), holder: execution, doing: &doing, ttl: TTL };
     match control.store.acquire(request).await {
@@ -51,12 +55,28 @@ pub(crate) async fn admit(
             }))
         }
         Err(StateError::LeaseHeld { layer: held, doing, .. }) => {
-            let reason = format!("waits for {held}: {doing}");
-            control.store.phase(layer, number, Phase::Admitting, Some(&reason)).await?;
-            Ok(json!({ "admitted": false, "retryAfter": RETRY, "reason": reason }))
+            not_yet(control, &deployment, &format!("waits for {held}: {doing}")).await
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What a deployment does, for those that wait for it.
+fn doing(deployment: &Deployment) -> String {
+    let verb = match deployment.action {
+        Action::Deploy => "deploying",
+        Action::Plan => "planning",
+        Action::Destroy => "destroying",
+    };
+    format!("{verb} {}", deployment.id())
+}
+
+/// Records for whom the deployment waits, and says when to try again.
+async fn not_yet(control: &Control, deployment: &Deployment, reason: &str) -> Result<Value, Error> {
+    control.store.phase(&deployment.layer, deployment.number, Phase::Admitting, Some(reason)).await?;
+    let waited = control.store.now().duration_since(deployment.started_at.unwrap_or(deployment.created_at));
+    let retry = (waited.as_secs() / 10).clamp(*RETRY.start(), *RETRY.end());
+    Ok(json!({ "admitted": false, "retryAfter": retry, "reason": reason }))
 }
 
 /// The environment of a service: as it was chosen, else as it was deployed.

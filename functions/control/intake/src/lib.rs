@@ -3,7 +3,7 @@
 
 use lambda_runtime::Error;
 use landfall_config::LayerFile;
-use landfall_control::{Control, LoadedFile, Object, Refusal};
+use landfall_control::{ChosenEnvironment, Control, LoadedFile, Object, Refusal};
 use landfall_state::{Action, Actor, NewChange, Source, SourceOutcome};
 use serde::{Deserialize, Serialize};
 
@@ -140,9 +140,12 @@ impl Arrival<'_> {
     async fn check(&self, file: &LayerFile, source: &landfall_config::Source) -> Result<Option<String>, Refusal> {
         let choice = self.content.metadata.get(ENVIRONMENT).map(String::as_str);
         let environment = self.control.environment_of(&self.content.key, file, choice).await?;
-        let chosen = environment.as_ref().map(|(name, entry)| (name.as_str(), entry));
-        self.control.resolve_layer(file, source, chosen).await?;
-        Ok(environment.map(|(name, _)| name))
+        // What the service uses of an environment that is being made shows when its turn comes.
+        if environment.as_ref().is_none_or(|environment| environment.deployed) {
+            let chosen = environment.as_ref().map(ChosenEnvironment::named);
+            self.control.resolve_layer(file, source, chosen).await?;
+        }
+        Ok(environment.map(|environment| environment.name))
     }
 
     async fn queue(&self, layer: &str, environment: Option<String>) -> Result<Taken, Error> {

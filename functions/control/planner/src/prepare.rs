@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lambda_runtime::Error;
 use landfall_catalog::{EnvironmentContext, Layer, Scope, support_files};
-use landfall_control::{Control, LoadedFile, Refusal};
+use landfall_control::{ChosenEnvironment, Control, LoadedFile, Refusal};
 use landfall_plan::{ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{Action, Deployment, DocumentRef, Finished, LayerRecord, Lease, ModuleRecord, Phase, Status};
 use serde::Serialize;
@@ -111,7 +111,13 @@ async fn load(control: &Control, deployment: &Deployment) -> Result<LoadedLayer,
     };
     let choice = deployment.environment_choice.as_deref();
     let chosen = control.environment_of(&source.key, &file, choice).await?;
-    let chosen = chosen.as_ref().map(|(name, entry)| (name.as_str(), entry));
+    if let Some(environment) = chosen.as_ref().filter(|environment| !environment.deployed) {
+        return Err(Refusal::new(
+            format!("environment {} is not deployed", environment.name),
+            format!("see why: landfall status {}; then deploy this file again", environment.name),
+        ));
+    }
+    let chosen = chosen.as_ref().map(ChosenEnvironment::named);
     let loaded = control.resolve_layer(&file, &text, chosen).await?;
     let files = files(control, &source.key, &loaded.resolved.layer).await?;
     let warnings = loaded.resolved.warnings.iter().map(|warning| warning.message.clone()).collect();
