@@ -83,8 +83,8 @@ pub struct Run {
     /// Token of the execution that waits for its needs. Never leaves the store through an API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_token: Option<String>,
-    /// When its first step began.
-    #[serde(default)]
+    /// When its first step began. Left out until then: a null would count as existing in `if_not_exists`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
     #[serde(default)]
