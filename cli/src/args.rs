@@ -86,11 +86,24 @@ pub enum Command {
     /// Free a layer whose deployment is gone.
     Unlock(UnlockArgs),
     /// Print the JSON Schema of layer files, for editors.
+    #[command(after_help = "\
+Example:
+  landfall schema > landfall.schema.json
+
+and in a layer file, for editors with the YAML language server:
+  # yaml-language-server: $schema=./landfall.schema.json")]
     Schema,
     /// Install Landfall into an AWS account, or bring it up to date.
     Bootstrap(BootstrapArgs),
     /// A whole AWS on this machine, with Landfall in it.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  landfall local up                        start it and install Landfall
+  eval \"$(landfall local env)\"            any AWS client now works with it
+  landfall local down                      stop it and forget what was in it"
+    )]
     Local(LocalCommand),
 }
 

@@ -144,6 +144,7 @@ impl Client {
 
     /// Decides on a plan.
     pub async fn decide(&self, id: (&str, u64), hash: &str, decision: &str, reason: &str) -> Result<Value, Failure> {
+        let reason = Some(reason).filter(|reason| !reason.is_empty());
         let body = json!({ "decision": decision, "plan_hash": hash, "reason": reason });
         self.send("POST", &format!("{}/deployments/{}/approval", layer_path(id.0), id.1), &body).await
     }

@@ -132,7 +132,14 @@ impl Http {
 
 /// What to do when the credential chain finds nothing.
 pub fn no_credentials(error: &dyn std::error::Error) -> Failure {
-    Failure::new(Exit::Unreachable, format!("no AWS credentials: {}", chain(error))).with_hint(
+    let text = chain(error);
+    // The SDK lists every source that it looked into; what to do is the same for all of them.
+    let message = if text.contains("no credentials found in chain") || text.contains("no source of credentials") {
+        "no AWS credentials were found".to_owned()
+    } else {
+        format!("no AWS credentials: {text}")
+    };
+    Failure::new(Exit::Unreachable, message).with_hint(
         "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for the local AWS: eval \"$(landfall local env)\"",
     )
 }

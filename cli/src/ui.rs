@@ -103,8 +103,9 @@ impl Ui {
 
     /// Asks a question and reads a line.
     pub fn ask(&self, question: &str) -> Result<String, Failure> {
-        let mut err = std::io::stderr().lock();
         let failed = |error: std::io::Error| Failure::new(Exit::Failed, format!("cannot read an answer: {error}"));
+        // Not locked while the answer is awaited: Ctrl-C has something to say meanwhile.
+        let mut err = std::io::stderr();
         write!(err, "{question} ").and_then(|()| err.flush()).map_err(failed)?;
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map_err(failed)?;
@@ -120,7 +121,11 @@ impl Ui {
         for row in rows {
             table.add_row(row);
         }
-        table.lines().map(|line| line.trim_end().trim_start_matches(' ').to_owned()).collect::<Vec<_>>().join("\n")
+        table
+            .lines()
+            .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 
@@ -134,6 +139,12 @@ fn write_to(out: &mut dyn std::io::Write, text: &str) {
 /// `42s`, `3m 07s`, `1h 12m`.
 pub fn duration(from: Timestamp, to: Timestamp) -> String {
     seconds(to.as_second().saturating_sub(from.as_second()))
+}
+
+/// Like [`duration`], with tenths where seconds are few.
+pub fn precise(from: Timestamp, to: Timestamp) -> String {
+    let tenths = to.as_millisecond().saturating_sub(from.as_millisecond()).max(0) / 100;
+    if tenths < 100 { format!("{}.{}s", tenths / 10, tenths % 10) } else { duration(from, to) }
 }
 
 fn seconds(seconds: i64) -> String {

@@ -102,12 +102,12 @@ async fn waiting(client: &Client, what: &Target) -> Result<Detail, Failure> {
     let deployment = &detail.deployment;
     let decided = deployment.approval.as_ref().and_then(|approval| approval.decision.as_deref());
     let state = match decided {
-        Some("approve") => "was approved already".to_owned(),
-        Some("reject") => "was rejected already".to_owned(),
-        _ if deployment.is_final() => format!("has ended: {}", deployment.status),
-        _ => format!("does not wait for one now: {}", crate::tree::doing(deployment, &detail.runs)),
+        Some("approve") => "it was approved already".to_owned(),
+        Some("reject") => "it was rejected already".to_owned(),
+        _ if deployment.is_final() => format!("it has ended as {}", deployment.status),
+        _ => format!("it is at: {}", crate::tree::doing(deployment, &detail.runs)),
     };
-    Err(Failure::new(Exit::InTheWay, format!("{} needs no approval: it {state}", deployment.id()))
+    Err(Failure::new(Exit::InTheWay, format!("{} waits for no approval; {state}", deployment.id()))
         .with_hint(format!("landfall status {}", deployment.id())))
 }
 

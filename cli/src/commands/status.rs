@@ -126,7 +126,7 @@ fn troubles(ui: &Ui, deployment: &Deployment) {
     let diagnostics = deployment.diagnostics.as_deref().filter(|text| !text.is_empty());
     if let Some(told) = diagnostics.or(deployment.message.as_deref()) {
         for line in told.trim_end().lines() {
-            ui.line(format!("  {line}"));
+            ui.line(format!("  {line}").trim_end());
         }
     }
     if let Some(by) = deployment.superseded_by {

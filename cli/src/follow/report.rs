@@ -8,7 +8,7 @@ use super::{End, Ended, Follow};
 use crate::api::{Counts, Deployment, Detail, text};
 use crate::error::{Exit, Failure};
 use crate::tables::outputs_table;
-use crate::ui::{Ui, duration};
+use crate::ui::{Ui, precise};
 
 /// Tells how it ended and answers the code to end with.
 pub(super) async fn tell(follow: &Follow<'_>, ended: Ended) -> Result<Exit, Failure> {
@@ -163,15 +163,14 @@ fn failed(ui: &Ui, detail: &Detail) {
             }
             "skipped" => {
                 let why = run.reason.as_deref().unwrap_or("not started");
-                ui.note(format!("\n  {}  {}: {why}", ui.paint_errors.tone(Tone::Strong, &run.module), run.kind));
+                ui.note(format!("\n  {}  {}", ui.paint_errors.tone(Tone::Strong, &run.module), run.kind));
+                ui.note(format!("    {why}"));
             }
             _ => {}
         }
     }
     let counts = done(detail).done();
-    if !counts.is_empty() {
-        ui.note(format!("\nBefore that: {counts}."));
-    }
+    ui.note(if counts.is_empty() { String::new() } else { format!("\nBefore that: {counts}.") });
     let hint = ui.paint_errors.tone(Tone::Remark, "  hint:");
     let again = if deployment.action == "destroy" { "destroy" } else { "deploy" };
     ui.note(format!("{hint} correct the cause and {again} again: what exists is kept and taken over"));
@@ -184,5 +183,5 @@ fn done(detail: &Detail) -> Counts {
 
 fn took(deployment: &Deployment) -> String {
     let end = deployment.finished_at.unwrap_or_else(Timestamp::now);
-    duration(deployment.created_at.unwrap_or(end), end)
+    precise(deployment.created_at.unwrap_or(end), end)
 }

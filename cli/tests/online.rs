@@ -1,0 +1,384 @@
+//! What the command shows of an installation, from recorded answers of its API.
+
+mod common;
+
+use common::Installation;
+use serde_json::{Value, json};
+
+const AT: &str = "2026-05-01T10:00:00Z";
+
+fn deployment(number: u64, status: &str, more: Value) -> Value {
+    let mut deployment = json!({
+        "layer": "shop", "number": number, "action": "deploy", "status": status,
+        "source": { "key": "shop.yaml", "version_id": "v7" }, "actor": "arn:aws:sts::111122223333:assumed-role/dev/ana",
+        "created_at": AT, "started_at": "2026-05-01T10:00:01Z",
+    });
+    if status != "running" && status != "queued" {
+        deployment["finished_at"] = json!("2026-05-01T10:01:12Z");
+    }
+    for (key, value) in more.as_object().unwrap() {
+        deployment[key] = value.clone();
+    }
+    deployment
+}
+
+fn run(module: &str, kind: &str, status: &str, more: Value) -> Value {
+    let mut run = json!({ "module": module, "kind": kind, "status": status, "needs": [] });
+    for (key, value) in more.as_object().unwrap() {
+        run[key] = value.clone();
+    }
+    run
+}
+
+fn detail(deployment: &Value, runs: Value) -> Value {
+    json!({ "deployment": deployment, "runs": runs, "resources": [] })
+}
+
+fn plan(request: &str, action: &str, risk: &str) -> Value {
+    json!({
+        "hash": "3f2a9c77aa01bb02cc03", "risk": risk,
+        "summary": { "create": usize::from(action == "create"), "delete": usize::from(action == "delete") },
+        "plan": {
+            "layer": "shop", "environment": "demo", "account_id": "111122223333", "region": "eu-central-1",
+            "request": request,
+            "modules": [{
+                "module": "orders", "kind": "sqs", "change": if action == "delete" { "destroy" } else { "apply" },
+                "needs": [],
+                "resources": [{
+                    "resource": "queue", "kind": "AWS::SQS::Queue", "name": "demo-shop-orders", "action": action,
+                    "risk": risk, "reason": if risk == "high" { "messages in the queue are lost" } else { "" },
+                    "note": if action == "delete" { "its key is kept for 30 days" } else { "" },
+                }],
+            }],
+        },
+    })
+}
+
+fn plan_ref(risk: &str) -> Value {
+    json!({ "hash": "3f2a9c77aa01bb02cc03", "document": {}, "summary": { "create": 1 }, "risk": risk })
+}
+
+fn events() -> Value {
+    json!({ "events": [
+        { "at": AT, "kind": "queued", "message": "the change waits for its turn" },
+        { "at": "2026-05-01T10:00:02Z", "kind": "planned", "message": "1 to create" },
+        { "at": "2026-05-01T10:00:09Z", "kind": "module-done", "module": "orders", "message": "1 created" },
+    ] })
+}
+
+fn not_found(message: &str) -> Value {
+    json!({ "error": { "code": "not-found", "message": message } })
+}
+
+fn layers() -> Value {
+    json!({ "layers": [
+        { "layer": "demo", "status": "deployed", "scope": "environment", "environment": "demo", "last_deployment": 3,
+          "updated_at": "2020-01-01T10:00:00Z" },
+        { "layer": "shop", "status": "failed", "scope": "service", "environment": "demo", "last_deployment": 11,
+          "running": 12, "waiting": 13, "updated_at": "2020-01-02T10:00:00Z" },
+    ] })
+}
+
+fn transcript(installation: &Installation, arguments: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    installation.run(folder.path(), arguments).transcript(arguments)
+}
+
+#[test]
+fn layers_are_listed_with_what_they_are_doing() {
+    let installation = Installation::new().answer("GET /layers", 200, layers());
+    insta::assert_snapshot!(transcript(&installation, &["status"]));
+    let json = installation.run(tempfile::tempdir().unwrap().path(), &["status", "--json"]).json();
+    assert_eq!(json[1]["layer"], "shop");
+}
+
+#[test]
+fn an_empty_installation_says_how_to_begin() {
+    let installation = Installation::new().answer("GET /layers", 200, json!({ "layers": [] }));
+    insta::assert_snapshot!(transcript(&installation, &["status"]));
+}
+
+#[test]
+fn a_layer_shows_its_modules_and_why_its_last_deployment_was_rejected() {
+    let layer = json!({
+        "layer": "shop", "status": "deployed", "scope": "service", "environment": "demo", "key": "services/shop.yaml",
+        "updated_at": "2020-01-02T10:00:00Z",
+        "modules": [
+            { "name": "orders", "kind": "sqs", "number": 11, "complete": true },
+            { "name": "events", "kind": "sns", "number": 12, "complete": false },
+        ],
+    });
+    let rejected = deployment(
+        13,
+        "rejected",
+        json!({ "created_at": "2020-01-02T10:00:00Z", "message": "shop.yaml:6:11: there is no module type `aws-sqz`",
+                "diagnostics": "unknown-module\n\n  × there is no module type `aws-sqz`\n" }),
+    );
+    let installation = Installation::new().answer("GET /layers/shop", 200, layer).answer(
+        "GET /layers/shop/deployments?limit=1",
+        200,
+        json!({ "deployments": [rejected] }),
+    );
+    insta::assert_snapshot!(transcript(&installation, &["status", "shop"]));
+}
+
+#[test]
+fn an_unknown_layer_gives_the_nearest_known_one() {
+    let installation = Installation::new().answer("GET /layers/shpo", 404, not_found("there is no layer shpo")).answer(
+        "GET /layers",
+        200,
+        layers(),
+    );
+    insta::assert_snapshot!(transcript(&installation, &["status", "shpo"]));
+}
+
+#[test]
+fn an_unknown_deployment_gives_the_newest_one() {
+    let newest = json!({ "deployments": [deployment(12, "succeeded", json!({}))] });
+    let installation = Installation::new()
+        .answer("GET /layers/shop/deployments/99", 404, not_found("deployment shop/99 is not known"))
+        .answer("GET /layers/shop/deployments?limit=1", 200, newest);
+    insta::assert_snapshot!(transcript(&installation, &["status", "shop/99"]));
+}
+
+#[test]
+fn history_is_a_table_of_what_was_done_and_by_whom() {
+    let old = "2020-01-02T10:00:00Z";
+    let list = json!({ "deployments": [
+        deployment(13, "rejected", json!({ "created_at": old, "message": "shop.yaml:6:11: no such type" })),
+        deployment(12, "succeeded", json!({ "created_at": old, "outcome": "no-changes" })),
+        deployment(11, "succeeded", json!({ "created_at": old, "outcome": "changed", "plan": plan_ref("low") })),
+    ] });
+    let installation = Installation::new().answer("GET /layers/shop/deployments?limit=20", 200, list);
+    insta::assert_snapshot!(transcript(&installation, &["history", "shop"]));
+}
+
+#[test]
+fn events_and_outputs_read_as_lists() {
+    let outputs = json!({ "layer": "shop", "outputs": {
+        "orders": { "queue_arn": "arn:aws:sqs:eu-central-1:111122223333:demo-shop-orders", "dlq": null },
+        "worker": {},
+    } });
+    let installation = Installation::new().answer("GET /layers/shop/deployments/12/events", 200, events()).answer(
+        "GET /layers/shop/outputs",
+        200,
+        outputs,
+    );
+    insta::assert_snapshot!(transcript(&installation, &["events", "shop/12"]));
+    insta::assert_snapshot!(transcript(&installation, &["outputs", "shop"]));
+    insta::assert_snapshot!(transcript(&installation, &["outputs", "shop", "--json"]));
+}
+
+#[test]
+fn following_outside_of_a_terminal_writes_one_line_per_event_and_the_end() {
+    let running = deployment(12, "running", json!({ "phase": "applying", "plan": plan_ref("low") }));
+    let ended = deployment(12, "succeeded", json!({ "outcome": "changed", "plan": plan_ref("low") }));
+    let created = run("orders", "sqs", "done", json!({ "counts": { "create": 1 } }));
+    let outputs = json!({ "outputs": { "orders": { "queue_url": "https://sqs/demo-shop-orders" } } });
+    let installation = Installation::new()
+        .answer("GET /layers/shop/deployments/12", 200, detail(&running, json!([])))
+        .answer("GET /layers/shop/deployments/12", 200, detail(&ended, json!([created])))
+        .answer("GET /layers/shop/deployments/12/events", 200, events())
+        .answer("GET /layers/shop/deployments/12/events?after=2026-05-01T10%3A00%3A07Z", 200, events())
+        .answer("GET /layers/shop/deployments/12/plan", 200, plan("deploy", "create", "low"))
+        .answer("GET /layers/shop/outputs", 200, outputs);
+    insta::assert_snapshot!(transcript(&installation, &["status", "shop/12", "--follow"]));
+}
+
+#[test]
+fn a_failed_module_is_shown_whole_with_what_to_do() {
+    let ended = deployment(12, "failed", json!({ "message": "orders failed" }));
+    let failed = run(
+        "orders",
+        "sqs",
+        "failed",
+        json!({ "error": "access denied: sqs:CreateQueue on demo-shop-orders is missing for role landfall-sqs\nleft behind: nothing" }),
+    );
+    let skipped = run("worker", "iam-role", "skipped", json!({ "reason": "not started because orders failed" }));
+    let installation = Installation::new()
+        .answer("GET /layers/shop/deployments/12", 200, detail(&ended, json!([failed, skipped])))
+        .answer("GET /layers/shop/deployments/12/events", 200, json!({ "events": [] }));
+    insta::assert_snapshot!(transcript(&installation, &["status", "shop/12", "--follow"]));
+}
+
+fn waiting() -> Value {
+    let approval = json!({ "plan_hash": "3f2a9c77aa01bb02cc03", "requested_at": AT });
+    let more = json!({ "phase": "awaiting-approval", "plan": plan_ref("high"), "approval": approval });
+    detail(&deployment(12, "running", more), json!([]))
+}
+
+#[test]
+fn a_plan_that_was_not_named_is_not_approved() {
+    let installation = Installation::new().answer("GET /layers/shop/deployments/12", 200, waiting());
+    insta::assert_snapshot!(transcript(&installation, &["approve", "shop/12"]));
+    insta::assert_snapshot!(transcript(&installation, &["approve", "shop/12", "--plan", "beefbeef"]));
+    assert!(installation.requests().iter().all(|request| request.line.starts_with("GET ")));
+}
+
+#[test]
+fn an_approval_names_the_whole_hash_of_the_plan() {
+    let path = "POST /layers/shop/deployments/12/approval";
+    let installation = Installation::new().answer("GET /layers/shop/deployments/12", 200, waiting()).answer(
+        path,
+        200,
+        json!({ "id": "shop/12", "decision": "approve" }),
+    );
+    insta::assert_snapshot!(transcript(
+        &installation,
+        &["approve", "shop/12", "--plan", "3f2a9c", "--reason", "reviewed"]
+    ));
+    assert_eq!(
+        installation.sent(path),
+        json!({ "decision": "approve", "plan_hash": "3f2a9c77aa01bb02cc03", "reason": "reviewed" })
+    );
+}
+
+#[test]
+fn what_does_not_wait_for_an_approval_says_what_it_does() {
+    let planning = deployment(12, "running", json!({ "phase": "planning" }));
+    let installation = Installation::new()
+        .answer("GET /layers/shop", 200, json!({ "layer": "shop", "running": 12 }))
+        .answer("GET /layers/shop/deployments/12", 200, detail(&planning, json!([])));
+    insta::assert_snapshot!(transcript(&installation, &["reject", "shop", "--reason", "no"]));
+}
+
+#[test]
+fn a_destruction_outside_of_a_terminal_shows_the_plan_and_ends_with_3() {
+    let mut waiting = waiting();
+    waiting["deployment"]["action"] = json!("destroy");
+    let installation = Installation::new()
+        .answer("POST /layers/shop/deployments", 202, json!({ "number": 12 }))
+        .answer("GET /layers/shop/deployments/12", 200, waiting)
+        .answer("GET /layers/shop/deployments/12/events", 200, json!({ "events": [] }))
+        .answer("GET /layers/shop/deployments/12/plan", 200, plan("destroy", "delete", "high"));
+    insta::assert_snapshot!(transcript(&installation, &["destroy", "shop"]));
+    assert_eq!(installation.sent("POST /layers/shop/deployments"), json!({ "action": "destroy" }));
+}
+
+#[test]
+fn a_destruction_says_what_stays_for_a_while() {
+    let destroy = json!({ "action": "destroy" });
+    let mut first = waiting();
+    first["deployment"]["action"] = json!("destroy");
+    let more = json!({ "action": "destroy", "outcome": "destroyed", "plan": plan_ref("high") });
+    let gone = run("orders", "sqs", "done", json!({ "counts": { "delete": 2 } }));
+    let installation = Installation::new()
+        .answer("POST /layers/shop/deployments", 202, json!({ "number": 12 }))
+        .answer("GET /layers/shop/deployments/12", 200, first)
+        .answer("GET /layers/shop/deployments/12", 200, detail(&deployment(12, "succeeded", more), json!([gone])))
+        .answer("GET /layers/shop/deployments/12/events", 200, json!({ "events": [] }))
+        .answer("GET /layers/shop/deployments/12/plan", 200, plan("destroy", "delete", "high"))
+        .answer("POST /layers/shop/deployments/12/approval", 200, json!({}));
+    insta::assert_snapshot!(transcript(&installation, &["destroy", "shop", "--yes"]));
+    assert_eq!(installation.sent("POST /layers/shop/deployments"), destroy);
+    assert_eq!(installation.sent("POST /layers/shop/deployments/12/approval")["decision"], "approve");
+}
+
+#[test]
+fn an_environment_with_services_is_not_destroyed() {
+    let error = json!({ "error": {
+        "code": "conflict", "message": "environment demo still has services: shop",
+        "hint": "destroy them first: landfall destroy shop",
+    } });
+    let installation = Installation::new().answer("POST /layers/demo/deployments", 409, error);
+    insta::assert_snapshot!(transcript(&installation, &["destroy", "demo"]));
+}
+
+#[test]
+fn a_held_layer_is_not_unlocked_without_force() {
+    let error = json!({ "error": {
+        "code": "conflict", "message": "layer shop is held since 10:00 by an execution that still runs: applying shop/12",
+        "hint": "wait for it, or take it with `landfall unlock shop --force --reason WHY`",
+    } });
+    let installation = Installation::new().answer("DELETE /layers/shop/lease", 409, error).answer(
+        "DELETE /layers/shop/lease",
+        404,
+        not_found("layer shop is not locked"),
+    );
+    insta::assert_snapshot!(transcript(&installation, &["unlock", "shop"]));
+    insta::assert_snapshot!(transcript(&installation, &["unlock", "shop"]));
+}
+
+#[test]
+fn a_denied_request_names_the_permission() {
+    let installation = Installation::new().answer("GET /layers", 403, json!({ "message": "Forbidden" }));
+    insta::assert_snapshot!(transcript(&installation, &["status"]));
+}
+
+#[test]
+fn deploy_uploads_the_files_first_and_finds_its_deployment_by_the_version() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("site")).unwrap();
+    std::fs::write(folder.path().join("site/index.html"), "<p>hello</p>").unwrap();
+    let file = "name: web\norg_name: acme\nproviders:\n  aws: { region: eu-central-1, account_id: \"111122223333\" }\n\
+                modules:\n  - { type: aws-s3, name: site, bucket_name: acme-site, files: ./site }\n";
+    std::fs::write(folder.path().join("web.yaml"), file).unwrap();
+    let mut ended = deployment(1, "succeeded", json!({ "outcome": "no-changes", "plan": plan_ref("low") }));
+    ended["layer"] = json!("web");
+    let mut nothing = plan("deploy", "keep", "low");
+    nothing["plan"]["layer"] = json!("web");
+    nothing["plan"]["modules"][0]["change"] = json!("unchanged");
+    let installation = Installation::new()
+        .answer("GET /installation", 200, json!({ "config_bucket": "lf-config" }))
+        .answer("GET /layers/web/deployments?limit=100&version_id=v7", 200, json!({ "deployments": [] }))
+        .answer("GET /layers/web/deployments?limit=100&version_id=v7", 200, json!({ "deployments": [ended] }))
+        .answer("GET /layers/web/deployments/1", 200, detail(&ended, json!([])))
+        .answer("GET /layers/web/deployments/1/events", 200, json!({ "events": [] }))
+        .answer("GET /layers/web/deployments/1/plan", 200, nothing)
+        .answer("GET /layers/web/outputs", 200, json!({ "outputs": {} }));
+    let arguments = ["deploy", "web.yaml", "--key", "apps/web.yaml"];
+    let done = installation.run(folder.path(), &arguments);
+    insta::assert_snapshot!(done.transcript(&arguments));
+    let puts: Vec<String> = installation
+        .requests()
+        .into_iter()
+        .filter(|request| request.line.starts_with("PUT "))
+        .map(|request| request.line)
+        .collect();
+    assert_eq!(puts, ["PUT lf-config/apps/site/index.html", "PUT lf-config/apps/web.yaml"]);
+    let all = installation.requests();
+    let upload = all.iter().find(|request| request.line.ends_with("web.yaml")).unwrap();
+    assert_eq!(upload.headers["x-amz-meta-landfall-actor"], "ana");
+    let signed = all.iter().find(|request| request.line == "GET /installation").unwrap();
+    assert!(signed.headers["authorization"].contains("/eu-central-1/execute-api/aws4_request"), "{signed:?}");
+}
+
+#[test]
+fn a_plan_is_uploaded_aside_and_not_under_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "name: web\norg_name: acme\nproviders:\n  aws: { region: eu-central-1, account_id: \"111122223333\" }\n\
+                modules:\n  - { type: aws-sqs, name: orders }\n";
+    std::fs::write(folder.path().join("web.yaml"), file).unwrap();
+    let more = json!({ "layer": "web", "action": "plan", "outcome": "planned", "plan": plan_ref("low") });
+    let installation = Installation::new()
+        .answer("GET /installation", 200, json!({ "config_bucket": "lf-config" }))
+        .answer("POST /layers/web/deployments", 202, json!({ "number": 4 }))
+        .answer("GET /layers/web/deployments/4", 200, detail(&deployment(4, "succeeded", more), json!([])))
+        .answer("GET /layers/web/deployments/4/events", 200, json!({ "events": [] }))
+        .answer("GET /layers/web/deployments/4/plan", 200, plan("deploy", "create", "low"));
+    let done = installation.run(folder.path(), &["plan", "web.yaml"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.stdout.contains("1 to create"), "{}", done.stdout);
+    let asked = installation.sent("POST /layers/web/deployments");
+    assert_eq!((&asked["action"], &asked["key"]), (&json!("plan"), &json!("web.yaml")));
+    let object = asked["upload"]["key"].as_str().unwrap();
+    assert!(object.starts_with(".landfall/uploads/") && object.ends_with("/web.yaml"), "{object}");
+    assert!(installation.requests().iter().any(|request| request.line == format!("PUT lf-config/{object}")));
+}
+
+#[test]
+fn a_running_layer_shows_who_holds_it() {
+    let layer = json!({
+        "layer": "shop", "status": "deployed", "scope": "service", "environment": "demo", "running": 12,
+        "lease": { "holder": "arn", "since": "2020-01-01T00:00:00Z", "doing": "applying shop/12" },
+    });
+    let running = deployment(12, "running", json!({ "phase": "applying", "created_at": "2020-01-01T00:00:00Z" }));
+    let installation = Installation::new().answer("GET /layers/shop", 200, layer).answer(
+        "GET /layers/shop/deployments?limit=1",
+        200,
+        json!({ "deployments": [running] }),
+    );
+    let text = transcript(&installation, &["status", "shop"]);
+    assert!(text.contains("locked for  applying shop/12, since"), "{text}");
+    assert!(text.contains("follow it: landfall status shop/12 --follow"), "{text}");
+}
