@@ -2,14 +2,15 @@
 
 Policies that demand TLS (`aws:SecureTransport`) are part of what Landfall deploys. On loopback there is nothing to
 protect, so the calls are plain HTTP, and this says what a proxy in front would say: that they came over TLS. What
-MiniStack lacks of EC2 is added before it starts.
+MiniStack lacks is added before it starts.
 """
 
 import ministack.app as ministack
 
-from landfall_local import ec2
+from landfall_local import ec2, service_linked_roles
 
 ec2.install()
+service_linked_roles.install()
 behind_proxy = ministack.app
 
 

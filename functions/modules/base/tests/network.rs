@@ -102,19 +102,25 @@ async fn an_environment_keeps_what_it_promises() {
     }
     let addresses: BTreeSet<_> = texts(&outputs["public_nat_ips"]).into_iter().collect();
     let allocated = world.account.cli(&["ec2", "describe-addresses"]);
-    let allocated: BTreeSet<_> =
-        allocated["Addresses"].as_array().expect("a list").iter().map(|one| one["PublicIp"].as_str().unwrap().to_owned()).collect();
+    let allocated: BTreeSet<_> = allocated["Addresses"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one["PublicIp"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!((addresses.len(), &addresses), (3, &allocated));
 
     // S6: databases find private subnets only.
-    let private_ids: BTreeSet<String> = private.iter().map(|one| one["SubnetId"].as_str().unwrap().to_owned()).collect();
+    let private_ids: BTreeSet<String> =
+        private.iter().map(|one| one["SubnetId"].as_str().unwrap().to_owned()).collect();
     assert_eq!(texts(&outputs["private_subnet_ids"]).into_iter().collect::<BTreeSet<_>>(), private_ids);
     assert_eq!(texts(&outputs["public_subnets_ids"]).len(), 3);
     for group in ["lf-layer", "lf-layer-docdb"] {
         let found = world.account.cli(&["rds", "describe-db-subnet-groups", "--db-subnet-group-name", group]);
         assert_eq!(subnets_of(&found["DBSubnetGroups"][0]), private_ids, "{group}");
     }
-    let found = world.account.cli(&["elasticache", "describe-cache-subnet-groups", "--cache-subnet-group-name", "lf-layer"]);
+    let found =
+        world.account.cli(&["elasticache", "describe-cache-subnet-groups", "--cache-subnet-group-name", "lf-layer"]);
     assert_eq!(subnets_of(&found["CacheSubnetGroups"][0]), private_ids);
 
     // S26, S32: security groups open their own ports to the VPC only, and let nothing out.
@@ -149,7 +155,10 @@ async fn an_environment_keeps_what_it_promises() {
     assert_eq!((&found["retentionInDays"], &found["kmsKeyId"]), (&json!(90), &outputs["kms_account_key_arn"]));
     let role = logs[0]["DeliverLogsPermissionArn"].as_str().and_then(|arn| arn.split('/').next_back()).expect("a role");
     let trust = &world.account.cli(&["iam", "get-role", "--role-name", role])["Role"]["AssumeRolePolicyDocument"];
-    assert_eq!(trust["Statement"][0]["Principal"]["Service"].to_string().trim_matches(['[', ']']), "\"vpc-flow-logs.amazonaws.com\"");
+    assert_eq!(
+        trust["Statement"][0]["Principal"]["Service"].to_string().trim_matches(['[', ']']),
+        "\"vpc-flow-logs.amazonaws.com\""
+    );
     assert!(trust.to_string().contains("aws:SourceAccount") && trust.to_string().contains(&world.account.id));
     let policy = world.account.cli(&["iam", "get-role-policy", "--role-name", role, "--policy-name", "write"]);
     for statement in policy["PolicyDocument"]["Statement"].as_array().expect("statements") {
@@ -168,7 +177,12 @@ async fn an_environment_keeps_what_it_promises() {
     assert_eq!(rotation["KeyRotationEnabled"], true);
     let policy = world.account.cli(&["kms", "get-key-policy", "--key-id", key, "--policy-name", "default"]);
     let policy = policy["Policy"].as_str().expect("a policy");
-    for who in ["AWSServiceRoleForAutoScaling", "sns.amazonaws.com", "logs.us-east-1.amazonaws.com", "kms:GrantIsForAWSResource"] {
+    for who in [
+        "AWSServiceRoleForAutoScaling",
+        "sns.amazonaws.com",
+        "logs.us-east-1.amazonaws.com",
+        "kms:GrantIsForAWSResource",
+    ] {
         assert!(policy.contains(who), "{who}");
     }
     world.account.cli(&["iam", "get-role", "--role-name", "AWSServiceRoleForAutoScaling"]);
@@ -191,14 +205,20 @@ async fn an_environment_keeps_what_it_promises() {
     assert_eq!(world.account.cli(&["s3api", "get-bucket-versioning", "--bucket", bucket])["Status"], "Enabled");
     let policy = world.account.cli(&["s3api", "get-bucket-policy", "--bucket", bucket]);
     let policy = policy["Policy"].as_str().expect("a policy").to_owned();
-    for part in ["delivery.logs.amazonaws.com", "logging.s3.amazonaws.com", "aws:SecureTransport", "bucket-owner-full-control"] {
+    for part in
+        ["delivery.logs.amazonaws.com", "logging.s3.amazonaws.com", "aws:SecureTransport", "bucket-owner-full-control"]
+    {
         assert!(policy.contains(part), "{part}");
     }
 
     destroy(&mut world).await.expect("it is destroyed");
     assert_eq!(world.left_behind(), Vec::<String>::new(), "nothing is left");
     assert_eq!(world.account.cli(&["ec2", "get-ebs-default-kms-key-id"])["KmsKeyId"], "alias/aws/ebs", "given back");
-    assert_eq!(world.account.cli(&["ec2", "get-ebs-encryption-by-default"])["EbsEncryptionByDefault"], true, "stays on");
+    assert_eq!(
+        world.account.cli(&["ec2", "get-ebs-encryption-by-default"])["EbsEncryptionByDefault"],
+        true,
+        "stays on"
+    );
     world.account.cli(&["iam", "get-role", "--role-name", "AWSServiceRoleForAutoScaling"]);
 }
 
