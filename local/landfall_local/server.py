@@ -94,6 +94,8 @@ def start(home: Path, port: int, region: str, account: str) -> dict:
         "MINISTACK_REGION": region,
         "MINISTACK_ACCOUNT_ID": account,
         "LAMBDA_EXECUTOR": "local",
+        # Its MQTT listener would not stay on loopback.
+        "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": os.environ.get("LANDFALL_LOCAL_LOG", "INFO"),
         "TMPDIR": str(home / "tmp"),
         "S3_DATA_DIR": str(home / "s3"),

@@ -1,0 +1,169 @@
+"""Measures the budgets of the installed system and prints each beside its limit. A benchmark, not a test: the numbers
+belong to the machine they were taken on.
+
+    bench.py             everything; builds the functions as they run on AWS first
+    bench.py --system    only what needs no release build
+"""
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import conftest
+import installation as installing
+
+ROUNDS = 9
+
+
+def row(what: str, measured: str, limit: str, good: bool) -> None:
+    print(f"  {'✓' if good else '✗'} {what:<58} {measured:>14}   limit {limit}", flush=True)
+
+
+class RuntimeApi:
+    """The half of Lambda's runtime API that a cold start needs: it notes when the first request is asked for
+    (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html)."""
+
+    def __init__(self):
+        self.asked = threading.Event()
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                api.moment = time.monotonic()
+                api.asked.set()
+                # Nothing is ever asked of the function; it ends with the measurement.
+                time.sleep(5)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server.server_address[1]}"
+
+
+def cold_start(binary: Path) -> float:
+    """Milliseconds from the start of the process to its first question for work."""
+    api = RuntimeApi()
+    arn = "arn:aws:states:us-east-1:000000000000:stateMachine:landfall-deploy"
+    environment = {
+        "AWS_LAMBDA_RUNTIME_API": api.address,
+        "AWS_LAMBDA_FUNCTION_NAME": "landfall-bench",
+        "AWS_LAMBDA_FUNCTION_VERSION": "1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "bench",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "bench",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "000000000000",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "LANDFALL_TABLE": "landfall",
+        "LANDFALL_BUCKET": "bucket",
+        "LANDFALL_RELEASE": "bench",
+        "LANDFALL_STACK": "landfall",
+        "LANDFALL_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:landfall-status",
+        "LANDFALL_DEPLOY_MACHINE_ARN": arn,
+        "LANDFALL_MODULE_MACHINE_ARN": arn.replace("deploy", "module"),
+        "LANDFALL_KINDS": "[]",
+        "LANDFALL_MODULE_FUNCTIONS": "{}",
+    }
+    begun = time.monotonic()
+    process = subprocess.Popen([str(binary)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        if not api.asked.wait(10):
+            raise RuntimeError(f"{binary.name} did not ask for work")
+        return (api.moment - begun) * 1000
+    finally:
+        process.kill()
+        process.wait()
+        api.server.shutdown()
+
+
+def release_builds() -> tuple[Path, str]:
+    """Builds the functions as `landfall bootstrap` does: for arm64 where Rust has that target, else for this machine."""
+    listed = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
+    arm = (Path(listed) / "lib/rustlib/aarch64-unknown-linux-gnu").exists() or installing.architecture() == "arm64"
+    folder = installing.target_dir() / "lambda"
+    command = ["cargo", "lambda", "build", "--release", "--locked", "--output-format", "binary", "--lambda-dir", str(folder)]
+    packages = [word for name in installing.functions().values() for word in ("--package", name)]
+    subprocess.run([*command, *(["--arm64"] if arm else []), *packages], cwd=installing.ROOT, check=True)
+    return folder, "arm64" if arm else installing.architecture()
+
+
+def packages() -> None:
+    folder, architecture = release_builds()
+    print(f"\nPackages of the functions, release, {architecture}")
+    if architecture == "x86_64":
+        print("  (Rust's arm64 target is not installed here: `rustup target add aarch64-unknown-linux-gnu`)")
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, binary in installing.functions().items():
+            built = folder / binary / "bootstrap"
+            packed = Path(scratch) / f"{name}.zip"
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+                archive.write(built, "bootstrap")
+            megabytes = packed.stat().st_size / 1e6
+            row(f"{name}: zip", f"{megabytes:.2f} MB", "4 MB", megabytes <= 4)
+    if architecture != installing.architecture():
+        return
+    print(f"\nCold start: process start to first request taken, clients included, median of {ROUNDS}")
+    for name, binary in installing.functions().items():
+        times = [cold_start(folder / binary / "bootstrap") for _ in range(ROUNDS)]
+        median = statistics.median(times)
+        row(f"{name}", f"{median:.1f} ms", "30 ms", median <= 30)
+
+
+def system() -> None:
+    with tempfile.TemporaryDirectory(prefix="landfall-bench-") as home:
+        sys.path.insert(0, str(installing.ROOT / "local"))
+        from landfall_local import server
+
+        state = server.start(Path(home), 0, installing.REGION, conftest.ACCOUNT)
+        try:
+            account = installing.Account(endpoint=state["endpoint"], id=conftest.ACCOUNT)
+            demonstration(conftest.Landfall(installing.install(account, installing.build())))
+        finally:
+            server.stop(Path(home))
+
+
+def demonstration(landfall) -> None:
+    print("\nThe demo environment, from upload to result on the local AWS")
+    text = (installing.ROOT / "examples/demo/env.yaml").read_text()
+
+    def deploy() -> tuple[float, dict]:
+        begun = time.monotonic()
+        ended = landfall.deploy("env.yaml", text, "demo")
+        return time.monotonic() - begun, ended
+
+    seconds, first = deploy()
+    made = first["plan"]["summary"]["create"]
+    row(f"created, {made} resources", f"{seconds:.2f} s", "none set", first["status"] == "succeeded")
+    rounds = [deploy() for _ in range(5)]
+    unchanged = all(ended["outcome"] == "no-changes" for _, ended in rounds)
+    best = statistics.median(seconds for seconds, _ in rounds)
+    row("nothing changed, median of 5", f"{best:.2f} s", "2 s", unchanged and best <= 2)
+    print("  of which are the emulator's own: 0.15 s before the execution, 0.05 s per call of a function without a log line")
+
+
+def main() -> int:
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}")
+    system()
+    if "--system" not in sys.argv:
+        packages()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
