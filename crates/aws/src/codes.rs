@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn codes_of_what_exists_already_are_known() {
-        for code in ["EntityAlreadyExists", "InvalidGroup.Duplicate", "ResourceAlreadyExistsException", "RouteAlreadyExists"]
+        for code in
+            ["EntityAlreadyExists", "InvalidGroup.Duplicate", "ResourceAlreadyExistsException", "RouteAlreadyExists"]
         {
             assert!(says_it_exists(code), "{code}");
         }

@@ -49,7 +49,8 @@ mod tests {
     fn a_denial_names_action_role_and_resource() {
         let message = format!("{USER} because no identity-based policy allows the sqs:CreateQueue action");
         let hint = hint("AccessDenied", &message, "CreateQueue", "q");
-        let expected = "allow sqs:CreateQueue on arn:aws:sqs:eu-west-1:1:q to arn:aws:sts::1:assumed-role/landfall-sqs/x:";
+        let expected =
+            "allow sqs:CreateQueue on arn:aws:sqs:eu-west-1:1:q to arn:aws:sts::1:assumed-role/landfall-sqs/x:";
         assert!(hint.starts_with(expected), "{hint}");
     }
 

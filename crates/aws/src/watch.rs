@@ -73,6 +73,7 @@ struct State {
     reads: Calls,
     writes: Calls,
     fault: Option<(u64, Fault)>,
+    writes_only: bool,
     sent: u64,
     broken: Option<String>,
     lag: u32,
@@ -92,6 +93,7 @@ impl Default for Watch {
             reads: Calls::new(),
             writes: Calls::new(),
             fault: None,
+            writes_only: false,
             sent: 0,
             broken: None,
             lag: 0,
@@ -131,7 +133,14 @@ impl Watch {
         let mut state = self.lock();
         state.sent = 0;
         state.broken = None;
+        state.writes_only = false;
         state.fault = Some((nth, fault));
+    }
+
+    /// For tests: breaks the `nth` writing call from now (counted from 0), as [`Watch::break_call`] does.
+    pub fn break_write(&self, nth: u64, fault: Fault) {
+        self.break_call(nth, fault);
+        self.lock().writes_only = true;
     }
 
     /// For tests: whether the call to break was reached.
@@ -219,6 +228,9 @@ impl Intercept for Watch {
                 Mode::WriteUntil(end) if Instant::now() >= end => return Err(Refused::LeaseOver(key).into()),
                 Mode::WriteUntil(_) => *state.writes.entry(key.clone()).or_default() += 1,
             }
+        }
+        if state.writes_only && reads_only(&name) {
+            return Ok(());
         }
         let nth = state.sent;
         state.sent += 1;

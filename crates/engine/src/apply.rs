@@ -42,7 +42,9 @@ impl Step<'_> {
                 let mut desired = resolve(&node.desired, &|token| lookup(&known, token));
                 desired.value = node.kind.0.canonical(desired.value);
                 let before = seen.get(&node.name);
-                running.push(Box::pin(async move { (node, self.bring(node, desired, before).await) }));
+                // What was removed for its replacement has no entry any more.
+                let entry = self.subject.journal.get(&node.name).filter(|_| !report.gone.contains(&node.name));
+                running.push(Box::pin(async move { (node, self.bring(node, desired, before, entry).await) }));
             }
             waiting = later;
             let ended = tokio::select! {
@@ -72,12 +74,17 @@ impl Step<'_> {
         known
     }
 
-    async fn bring(&self, node: &Node, desired: landfall_plan::Resolution, before: Option<&Seen>) -> End {
+    async fn bring(
+        &self,
+        node: &Node,
+        desired: landfall_plan::Resolution,
+        before: Option<&Seen>,
+        entry: Option<&Entry>,
+    ) -> End {
         if let Some(token) = desired.unknown.first() {
             let error = Error::new(Kind::Corrupt, "apply", format!("it refers to {token}, which nothing made known"));
             return End::Failed(error.about(&node.name));
         }
-        let entry = self.subject.journal.get(&node.name);
         match self.try_bring(node, desired.value, before, entry).await {
             Ok(end) => end,
             Err(error) => self.wait_or_fail(error, &node.name, u32::MAX),
@@ -155,7 +162,7 @@ impl Step<'_> {
     }
 
     async fn create(&self, node: &Node, desired: Value, entry: Option<&Entry>) -> Result<End> {
-        let intent = self.recorder.intend(node, None, Action::Create).await?;
+        let intent = self.recorder.intend_creation(node, &desired, entry).await?;
         match node.kind.0.create(desired.clone(), self.engine.aws(), &intent).await {
             Ok(progress) => self.record(node, &desired, progress, Action::Create, None).await,
             // An earlier attempt made it and AWS does not show it yet: a later look adopts it.
@@ -170,11 +177,11 @@ impl Step<'_> {
     }
 
     async fn update(&self, node: &Node, desired: Value, seen: &Seen, planned: &ResourceChange) -> Result<End> {
-        let intent = self.recorder.intend(node, Some(&seen.id), Action::Update).await?;
+        let attempt = self.recorder.intend_update(node, &seen.id).await?;
         let changes = Changes { attributes: &planned.attributes, seen };
         match node.kind.0.update(desired.clone(), self.engine.aws(), &changes).await {
             Ok(progress) => self.record(node, &desired, progress, Action::Update, Some(seen)).await,
-            Err(error) => Ok(self.wait_or_fail(error, &node.name, intent.attempt)),
+            Err(error) => Ok(self.wait_or_fail(error, &node.name, attempt)),
         }
     }
 

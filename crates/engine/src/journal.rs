@@ -1,8 +1,9 @@
 //! The journal of a module as the engine reads it, and how far describes can be trusted against it.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use landfall_state::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::graph::Node;
@@ -20,7 +21,8 @@ pub(crate) struct Entry {
     /// Deployment that touched it last.
     pub deployment: u64,
     /// When it was touched last.
-    pub touched_at: SystemTime,
+    pub touched_at: Timestamp,
+    /// Last applied properties; of a creation that was begun, the ones it will have.
     pub properties: Value,
     pub attributes: Map<String, Value>,
     pub needs: Vec<String>,
@@ -38,7 +40,7 @@ impl Entry {
             applied: true,
             leaving: false,
             deployment: 0,
-            touched_at: SystemTime::UNIX_EPOCH,
+            touched_at: Timestamp::UNIX_EPOCH,
             properties: seen.properties.clone(),
             attributes: seen.attributes.clone(),
             needs: needs(node),
@@ -47,7 +49,7 @@ impl Entry {
 
     /// How much of `settle` is left since it was touched.
     pub(crate) fn unsettled(&self, settle: Duration) -> Option<Duration> {
-        let age = SystemTime::now().duration_since(self.touched_at).unwrap_or_default();
+        let age = Duration::try_from(Timestamp::now().duration_since(self.touched_at)).unwrap_or_default();
         settle.checked_sub(age).filter(|left| !left.is_zero())
     }
 

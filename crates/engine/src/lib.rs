@@ -10,6 +10,7 @@ mod load;
 mod lookup;
 mod module;
 mod observe;
+mod outside;
 mod plan;
 mod reconcile;
 mod record;

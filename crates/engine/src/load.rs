@@ -1,7 +1,6 @@
 //! What a step reads from the state: run, plan, journal, deployed modules; and the plan it leaves there.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
 
 use landfall_aws::{Error, Kind, Result};
 use landfall_plan::{ModulePlan, RunDocument};
@@ -38,14 +37,13 @@ pub(crate) async fn load_modules(store: &Store, layer: &str) -> Result<BTreeMap<
 
 impl From<JournalEntry> for Entry {
     fn from(entry: JournalEntry) -> Self {
-        let milliseconds = u64::try_from(entry.updated_at.as_millisecond()).unwrap_or_default();
         Self {
             kind: entry.kind,
             id: entry.id,
             applied: entry.status == EntryStatus::Applied,
             leaving: entry.status == EntryStatus::Deleting,
             deployment: entry.number,
-            touched_at: SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds),
+            touched_at: entry.updated_at,
             properties: entry.properties,
             attributes: entry.attributes.as_object().cloned().unwrap_or_default(),
             needs: entry.needs,

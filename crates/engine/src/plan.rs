@@ -55,7 +55,8 @@ pub(crate) fn changes(nodes: &[Node], journal: &Journal, seen: &BTreeMap<String,
 /// The change of one resource whose desired properties are resolved as far as possible.
 pub(crate) fn change(node: &Node, desired: &Value, entry: Option<&Entry>, seen: Option<&Seen>) -> ResourceChange {
     let kind = node.kind;
-    let recorded = entry.map(|entry| &entry.properties).filter(|properties| !properties.is_null());
+    let recorded = entry.filter(|entry| !entry.is_open_intent()).map(|entry| &entry.properties);
+    let recorded = recorded.filter(|properties| !properties.is_null());
     let present = seen.filter(|seen| seen.status != Status::Deleting);
     let Comparison { mut action, attributes, mut risk } =
         compare(kind.0.fields(), desired, recorded, present.map(|seen| &seen.properties));
@@ -97,13 +98,14 @@ pub(crate) fn change(node: &Node, desired: &Value, entry: Option<&Entry>, seen: 
     }
 }
 
-/// The deletion of a resource that the config no longer has.
-pub(crate) fn deletion(left: &Leftover, seen: &Seen) -> ResourceChange {
+/// The deletion of a resource that the config no longer has; without `seen` that of an interrupted creation, of which
+/// something may show itself yet.
+pub(crate) fn deletion(left: &Leftover, seen: Option<&Seen>) -> ResourceChange {
     let data = left.kind.0.data();
     ResourceChange {
         resource: left.name.clone(),
         kind: left.kind.kind().to_owned(),
-        name: display_name(left.kind, &left.entry.properties, Some(seen)),
+        name: display_name(left.kind, &left.entry.properties, seen),
         action: Action::Delete,
         risk: if data.is_some() { Risk::High } else { Risk::Elevated },
         reason: data.map_or_else(|| "it is deleted".to_owned(), |data| format!("deleting it loses {data}")),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use landfall_aws::{Error, Kind, Result};
-use landfall_plan::{Action, Plan};
+use landfall_plan::Plan;
 use landfall_state::{
     Applied, DocumentRef, IntentAction, Lease, NewIntent, Run, RunStatus, RunUpdate, StateError, Store, Writer,
 };
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::graph::Node;
-use crate::journal::needs;
+use crate::journal::{Entry, needs};
 use crate::load::{document, state};
 use crate::resource::{Intent, Recorded, Seen};
 use crate::step::{Engine, Outcome, Request};
@@ -116,22 +116,47 @@ impl Recorder {
         document(&self.store, plan).await
     }
 
-    /// Journals what is about to be done with a resource.
-    pub(crate) async fn intend(&self, node: &Node, id: Option<&str>, action: Action) -> Result<Intent> {
+    /// Journals that a resource is about to be made, over the entry that the step has read.
+    pub(crate) async fn intend_creation(&self, node: &Node, desired: &Value, entry: Option<&Entry>) -> Result<Intent> {
         let client_token = self.client_token(&node.name);
         let needs = needs(node);
-        let intent = NewIntent {
+        let intent = self.intent(node, IntentAction::Create, None, &client_token, &needs);
+        let over = entry.map(|entry| entry.touched_at);
+        match self.writer().intend_creation(intent, desired, over).await {
+            Ok(attempt) => Ok(Intent { client_token, attempt }),
+            // A step that was taken for dead is still at work; a later step sees what it made.
+            Err(StateError::Conflict { .. }) => {
+                Err(Error::new(Kind::NotReady, "create", "another step of the deployment works on it"))
+            }
+            Err(error) => Err(state(error)),
+        }
+    }
+
+    /// Journals that a resource is about to be changed. Answers how often that was begun.
+    pub(crate) async fn intend_update(&self, node: &Node, id: &str) -> Result<u32> {
+        let needs = needs(node);
+        let intent = self.intent(node, IntentAction::Update, Some(id), "", &needs);
+        self.writer().intend(intent).await.map_err(state)
+    }
+
+    fn intent<'a>(
+        &'a self,
+        node: &'a Node,
+        action: IntentAction,
+        id: Option<&'a str>,
+        client_token: &'a str,
+        needs: &'a [String],
+    ) -> NewIntent<'a> {
+        NewIntent {
             number: self.number(),
             module: self.module(),
             resource: &node.name,
             kind: node.kind.kind(),
-            action: if action == Action::Update { IntentAction::Update } else { IntentAction::Create },
+            action,
             id,
-            client_token: &client_token,
-            needs: &needs,
-        };
-        let attempt = self.writer().intend(intent).await.map_err(state)?;
-        Ok(Intent { client_token, attempt })
+            client_token,
+            needs,
+        }
     }
 
     /// Journals that a resource is about to be removed. Answers how often that was begun.

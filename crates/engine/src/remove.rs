@@ -88,7 +88,7 @@ impl Step<'_> {
             kind: left.kind,
             seen,
             entry: Some(&left.entry),
-            change: seen.map(|seen| deletion(left, seen)),
+            change: seen.map(|seen| deletion(left, Some(seen))),
             needs: left.entry.needs.iter().map(String::as_str).collect(),
         }
     }

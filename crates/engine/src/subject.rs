@@ -142,7 +142,10 @@ impl Subject {
         self.leftovers_in_reverse()
             .into_iter()
             .filter(|left| !self.moved(left, &ids))
-            .filter_map(|left| Some(deletion(left, self.seen.get(&left.name)?)))
+            .filter_map(|left| {
+                let seen = self.seen.get(&left.name);
+                (seen.is_some() || left.entry.is_open_intent()).then(|| deletion(left, seen))
+            })
             .collect()
     }
 

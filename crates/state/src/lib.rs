@@ -27,6 +27,7 @@ pub use deployment::{
 pub use documents::DocumentRef;
 pub use error::StateError;
 pub use events::Event;
+pub use jiff::Timestamp;
 pub use journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
 pub use layers::{DeployedConfig, LayerRecord, LayerStatus, ModuleRecord, Scope};
 pub use lease::{AcquireRequest, Lease, LeaseInfo, LeaseRecord};

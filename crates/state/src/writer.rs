@@ -92,12 +92,42 @@ impl<'a> Writer<'a> {
     pub async fn intend(&self, intent: NewIntent<'_>) -> Result<u32, StateError> {
         let sk = keys::resource(intent.module, intent.resource);
         let known: Option<JournalEntry> = self.store.get(&self.pk(), &sk).await?;
-        let again = known.as_ref().is_some_and(|entry| {
+        let (attempt, entry) = self.intent_entry(&intent, known.as_ref());
+        self.write(vec![Write::put(self.pk(), &sk, &entry)?], "the journal").await?;
+        Ok(attempt)
+    }
+
+    /// Records that something is about to be made, with the properties that it will have: by them a creation that was
+    /// interrupted is found again. `over` is when the entry was written that the caller knows, if it knows one.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`] when the entry is another one by now: somebody else is about to make it.
+    pub async fn intend_creation(
+        &self,
+        intent: NewIntent<'_>,
+        properties: &Value,
+        over: Option<Timestamp>,
+    ) -> Result<u32, StateError> {
+        let sk = keys::resource(intent.module, intent.resource);
+        let known: Option<JournalEntry> = self.store.get(&self.pk(), &sk).await?;
+        let (attempt, mut entry) = self.intent_entry(&intent, known.as_ref());
+        entry.properties = properties.clone();
+        let put = Write::put(self.pk(), &sk, &entry)?;
+        let put = match over {
+            Some(over) => put.when("updated_at = :over").value(":over", attribute(&over)?),
+            None => put.if_absent(),
+        };
+        self.write(vec![put], "the journal").await?;
+        Ok(attempt)
+    }
+
+    fn intent_entry(&self, intent: &NewIntent<'_>, known: Option<&JournalEntry>) -> (u32, JournalEntry) {
+        let again = known.is_some_and(|entry| {
             entry.action == Some(intent.action)
                 && entry.number == intent.number
                 && matches!(entry.status, EntryStatus::Intent | EntryStatus::Deleting)
         });
-        let attempt = if again { known.as_ref().map_or(1, |entry| entry.attempt + 1) } else { 1 };
+        let attempt = if again { known.map_or(1, |entry| entry.attempt + 1) } else { 1 };
         let now = self.store.now();
         let status = if intent.action == IntentAction::Delete { EntryStatus::Deleting } else { EntryStatus::Intent };
         let entry = JournalEntry {
@@ -110,15 +140,14 @@ impl<'a> Writer<'a> {
             attempt,
             intent_at: Some(now),
             client_token: Some(intent.client_token.to_owned()),
-            properties: known.as_ref().map_or(Value::Null, |entry| entry.properties.clone()),
-            attributes: known.as_ref().map_or(Value::Null, |entry| entry.attributes.clone()),
+            properties: known.map_or(Value::Null, |entry| entry.properties.clone()),
+            attributes: known.map_or(Value::Null, |entry| entry.attributes.clone()),
             needs: intent.needs.to_vec(),
             number: intent.number,
             updated_at: now,
             schema: SCHEMA,
         };
-        self.write(vec![Write::put(self.pk(), &sk, &entry)?], "the journal").await?;
-        Ok(attempt)
+        (attempt, entry)
     }
 
     /// Records that a resource is as its properties say, or that AWS still works on it.

@@ -3,7 +3,13 @@
 
 pub mod conformance;
 mod local;
+mod observer;
+mod table;
+mod throttle;
 mod world;
 
 pub use local::{Account, LocalAws};
-pub use world::{End, World, make_table};
+pub use observer::Inventory;
+pub use table::make_table;
+pub use throttle::Throttle;
+pub use world::{Deployment, End, World};

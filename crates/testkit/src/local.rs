@@ -12,13 +12,17 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use landfall_aws::Target;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use crate::observer::{Inventory, Observer};
 
 /// The local AWS. Stopped when the process that started it ends, however it ends: the launcher watches its stdin.
 #[derive(Debug)]
 pub struct LocalAws {
     endpoint: String,
     venv: PathBuf,
+    observer: Observer,
     // Holds the launcher's stdin open.
     _launcher: Option<Child>,
 }
@@ -36,10 +40,17 @@ impl LocalAws {
     fn start() -> Result<Self> {
         let venv = venv()?;
         if let Ok(endpoint) = std::env::var("LANDFALL_TEST_ENDPOINT") {
-            return Ok(Self { endpoint, venv, _launcher: None });
+            let observer = Observer::start(&venv, &endpoint)?;
+            return Ok(Self { endpoint, venv, observer, _launcher: None });
         }
-        let home = std::env::temp_dir().join(format!("landfall-test-{}", std::process::id()));
-        let mut launcher = Command::new(venv.join("bin/python"))
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let home = std::env::temp_dir().join(format!("landfall-test-{}-{time}", std::process::id()));
+        // The shell outlives an interrupt and waits for the launcher, which ends when its stdin closes: that happens
+        // however this process ends. Then the folder goes.
+        let mut launcher = Command::new("sh")
+            .args(["-c", r#"trap "" INT TERM HUP; "$@"; rm -rf "$0""#])
+            .arg(&home)
+            .arg(venv.join("bin/python"))
             .args(["-u", "-m", "landfall_local", "--home"])
             .arg(&home)
             .args(["up", "--port", "0", "--watch-stdin"])
@@ -53,7 +64,8 @@ impl LocalAws {
         BufReader::new(output).read_line(&mut line)?;
         let endpoint = line.split_whitespace().find(|word| word.starts_with("http")).map(str::to_owned);
         let Some(endpoint) = endpoint else { bail!("the launcher said: {line}") };
-        Ok(Self { endpoint, venv, _launcher: Some(launcher) })
+        let observer = Observer::start(&venv, &endpoint)?;
+        Ok(Self { endpoint, venv, observer, _launcher: Some(launcher) })
     }
 
     /// Where it listens.
@@ -62,18 +74,13 @@ impl LocalAws {
     }
 
     /// An account that nobody used before.
-    pub fn account(&self) -> Account {
+    pub fn account(&'static self) -> Account {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let digest = Sha256::digest(format!("{}/{time}/{count}", std::process::id()));
         let digits: String = digest.iter().map(|byte| char::from(b'0' + byte % 10)).take(11).collect();
-        Account {
-            id: format!("1{digits}"),
-            region: "us-east-1".to_owned(),
-            endpoint: self.endpoint.clone(),
-            venv: self.venv.clone(),
-        }
+        Account { id: format!("1{digits}"), region: "us-east-1".to_owned(), local: self }
     }
 }
 
@@ -84,15 +91,43 @@ pub struct Account {
     pub id: String,
     /// Region.
     pub region: String,
-    endpoint: String,
-    venv: PathBuf,
+    local: &'static LocalAws,
 }
 
 impl Account {
+    /// Calls AWS through botocore as the account's root: `service` and `operation` as boto3 names them.
+    ///
+    /// # Errors
+    /// What AWS answered.
+    pub fn call(&self, service: &str, operation: &str, parameters: &Value) -> Result<Value> {
+        let with = json!({ "service": service, "operation": operation, "parameters": parameters });
+        self.local.observer.ask(&self.id, &self.region, "call", &with)
+    }
+
+    /// Everything in the account that carries the layer's tag, as the tagging API and, for what it does not know, the
+    /// services themselves list it. KMS keys that wait for their deletion do not count.
+    ///
+    /// # Panics
+    /// When it cannot be listed.
+    pub fn inventory(&self, layer: &str) -> Inventory {
+        let found = self.local.observer.ask(&self.id, &self.region, "inventory", &json!({ "layer": layer }));
+        serde_json::from_value(found.expect("the account can be listed")).expect("an inventory is tags by ARN")
+    }
+
+    /// Sets a tag from outside.
+    ///
+    /// # Errors
+    /// What AWS answered.
+    pub fn tag(&self, arn: &str, key: &str, value: &str) -> Result<()> {
+        let with = json!({ "arn": arn, "key": key, "value": value });
+        self.local.observer.ask(&self.id, &self.region, "tag", &with)?;
+        Ok(())
+    }
+
     /// Runs the AWS CLI as the account's root and answers what it printed. `None` when it failed.
     pub fn try_cli(&self, arguments: &[&str]) -> Option<serde_json::Value> {
-        let output = Command::new(self.venv.join("bin/aws"))
-            .args(["--endpoint-url", &self.endpoint, "--region", &self.region, "--output", "json"])
+        let output = Command::new(self.local.venv.join("bin/aws"))
+            .args(["--endpoint-url", &self.local.endpoint, "--region", &self.region, "--output", "json"])
             .args(arguments)
             .env("AWS_ACCESS_KEY_ID", &self.id)
             .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -116,7 +151,7 @@ impl Account {
         landfall_aws::base_config()
             .await
             .to_builder()
-            .endpoint_url(&self.endpoint)
+            .endpoint_url(&self.local.endpoint)
             .region(Region::new(self.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build()

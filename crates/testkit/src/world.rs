@@ -1,25 +1,32 @@
 //! A small world for one test of a module: an account with a state store, a lease, and an engine that runs steps.
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType,
-};
+use aws_smithy_types::retry::RetryConfig;
 use landfall_aws::{Fault, Mode};
 use landfall_catalog::{Layer, Link, Module as Config, Scope};
 use landfall_engine::{Engine, Limits, Module, Op, Outcome, Request, Response};
 use landfall_plan::{ModuleChange, ModulePlan, Plan, PlanRequest, RunDocument, RunModule, SupportFile};
-use landfall_state::{AcquireRequest, DocumentRef, Lease, ModuleRecord, RunStart, Settings, Store};
-use serde_json::{Map, Value};
+use landfall_state::{AcquireRequest, DocumentRef, JournalEntry, Lease, ModuleRecord, RunStart, Settings, Store};
+use serde_json::{Map, Value, json};
 
 use crate::local::{Account, LocalAws};
+use crate::observer::Inventory;
+use crate::table::make_table;
+use crate::throttle::Throttle;
 
 const LAYER: &str = "layer";
 const MODULE: &str = "subject";
+/// A module that has not settled by then never will.
+const STEPS: usize = 300;
+/// The local AWS shows at once what it made.
+const SETTLE: Duration = Duration::from_millis(200);
 
 /// An account in which one module is planned, applied and destroyed by the real engine.
 pub struct World {
@@ -31,6 +38,10 @@ pub struct World {
     pub engine: Engine,
     /// Files that travel with the config of the next deployment.
     pub files: Vec<SupportFile>,
+    /// How long the journal is believed more than describes.
+    pub settle: Duration,
+    /// Life of the lease after each renewal.
+    pub lease_life: Duration,
     lease: Lease,
     number: u64,
 }
@@ -60,7 +71,16 @@ impl World {
         let store = Store::new(&config, settings);
         let engine = Engine::new(&config, store.clone(), account.target());
         let lease = acquire(&store, "execution-1").await;
-        Self { account, store, engine, files: Vec::new(), lease, number: 0 }
+        Self {
+            account,
+            store,
+            engine,
+            files: Vec::new(),
+            settle: SETTLE,
+            lease_life: Duration::from_secs(120),
+            lease,
+            number: 0,
+        }
     }
 
     /// Begins a deployment of the module with these inputs; `None` destroys it.
@@ -126,7 +146,8 @@ impl World {
     /// When the plan fails.
     pub async fn plan<M: Module>(&self, deployment: &mut Deployment) -> ModulePlan {
         let request = self.request(deployment, Op::Plan);
-        let answer = self.engine.step::<M>(request, limits()).await.unwrap_or_else(|error| panic!("{}", error.chain()));
+        let answer =
+            self.engine.step::<M>(request, self.limits()).await.unwrap_or_else(|error| panic!("{}", error.chain()));
         let Response::Planned { part, .. } = answer else { panic!("a plan answers a plan") };
         assert!(self.engine.aws().watch().writes().is_empty(), "a plan writes nothing");
         let bytes = self.store.get_document(&part).await.expect("the plan is stored");
@@ -147,26 +168,45 @@ impl World {
 
     /// Why a deployment cannot be planned; `None` when it can.
     pub async fn refusal<M: Module>(&self, deployment: &Deployment) -> Option<String> {
-        self.engine.step::<M>(self.request(deployment, Op::Plan), limits()).await.err().map(|error| error.chain())
+        self.engine.step::<M>(self.request(deployment, Op::Plan), self.limits()).await.err().map(|error| error.chain())
     }
 
     /// Runs steps until the module is settled.
     ///
     /// # Panics
-    /// When it does not settle within 200 steps.
+    /// When it does not settle within 300 steps.
     pub async fn apply<M: Module>(&self, deployment: &Deployment) -> End {
-        for _ in 0..200 {
-            match self.engine.step::<M>(self.request(deployment, Op::Reconcile), limits()).await {
-                Ok(Response::Stepped { outcome: Outcome::Done, .. }) => return End::Done,
-                Ok(Response::Stepped { outcome: Outcome::Pending, .. }) => {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-                Ok(Response::Stepped { outcome: Outcome::Failed, .. }) => {
-                    let runs = self.store.runs(LAYER, deployment.number).await.expect("runs are read");
-                    return End::Failed(runs.into_iter().filter_map(|run| run.error).collect());
-                }
-                Ok(Response::Planned { .. }) => panic!("a step answers a step"),
-                Err(error) => return End::Failed(error.chain()),
+        self.apply_counted::<M>(deployment).await.0
+    }
+
+    /// Runs one step; `None` when another one has to follow.
+    async fn step<M: Module>(&self, deployment: &Deployment) -> Option<End> {
+        match self.engine.step::<M>(self.request(deployment, Op::Reconcile), self.limits()).await {
+            Ok(Response::Stepped { outcome: Outcome::Done, .. }) => Some(End::Done),
+            Ok(Response::Stepped { outcome: Outcome::Pending, .. }) => {
+                // The state machine waits here.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                None
+            }
+            Ok(Response::Stepped { outcome: Outcome::Failed, .. }) => {
+                let runs = self.store.runs(LAYER, deployment.number).await.expect("runs are read");
+                Some(End::Failed(runs.into_iter().filter_map(|run| run.error).collect()))
+            }
+            Ok(Response::Planned { .. }) => panic!("a step answers a step"),
+            Err(error) => Some(End::Failed(error.chain())),
+        }
+    }
+
+    /// Runs steps until the module is settled; answers also the writing calls of all of them.
+    pub async fn apply_counted<M: Module>(&self, deployment: &Deployment) -> (End, BTreeMap<String, u64>) {
+        let mut writes = BTreeMap::new();
+        for _ in 0..STEPS {
+            let end = self.step::<M>(deployment).await;
+            for (call, count) in self.writes() {
+                *writes.entry(call).or_insert(0) += count;
+            }
+            if let Some(end) = end {
+                return (end, writes);
             }
         }
         panic!("the module does not settle");
@@ -175,53 +215,106 @@ impl World {
     /// Runs one step in which the `nth` AWS call breaks, and abandons the step there as a killed function would.
     /// Answers the call that was broken, or `None` when the step made fewer calls.
     pub async fn killed_step<M: Module>(&self, deployment: &Deployment, nth: u64, fault: Fault) -> Option<String> {
+        self.engine.aws().watch().break_call(nth, fault);
+        self.until_broken::<M>(deployment).await
+    }
+
+    /// As [`World::killed_step`], counting only writing calls.
+    pub async fn killed_at_write<M: Module>(&self, deployment: &Deployment, nth: u64, fault: Fault) -> Option<String> {
+        self.engine.aws().watch().break_write(nth, fault);
+        self.until_broken::<M>(deployment).await
+    }
+
+    async fn until_broken<M: Module>(&self, deployment: &Deployment) -> Option<String> {
         let watch = self.engine.aws().watch();
-        watch.break_call(nth, fault);
-        let step = self.engine.step::<M>(self.request(deployment, Op::Reconcile), limits());
-        let killed = async {
-            while !watch.is_broken() {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        tokio::select! {
-            biased;
-            () = killed => {}
-            _ = step => {}
-        }
+        let step = self.engine.step::<M>(self.request(deployment, Op::Reconcile), self.limits());
+        let mut step = pin!(step);
+        // Looked at after every poll, so that the step gets no further than the broken call.
+        poll_fn(|cx| {
+            let over = step.as_mut().poll(cx).is_ready();
+            if over || watch.is_broken() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
         watch.mend()
     }
 
-    /// Names of the resources that the journal knows.
+    /// The journal of the layer, in order.
     ///
     /// # Panics
-    /// When the journal cannot be read.
-    pub async fn journalled(&self) -> Vec<String> {
-        let entries = self.store.journal(LAYER).await.expect("the journal is read");
-        entries.into_iter().map(|entry| entry.resource).collect()
+    /// When it cannot be read.
+    pub async fn journal(&self) -> Vec<JournalEntry> {
+        self.store.journal(LAYER).await.expect("the journal is read")
     }
 
-    /// ARNs that carry the layer's tag, as the tagging service of the local AWS sees them: an oracle that knows
-    /// nothing of our journal. KMS keys that wait for their deletion do not count.
+    /// Deletes a resource as somebody outside Landfall would. Answers whether it is gone.
+    ///
+    /// # Panics
+    /// When it cannot be deleted.
+    pub async fn delete_outside<M: Module>(&self, deployment: &Deployment, resource: &str) -> bool {
+        let request = self.request(deployment, Op::Reconcile);
+        let deleted = self.engine.delete_outside::<M>(&request, resource).await;
+        deleted.unwrap_or_else(|error| panic!("{}", error.chain()))
+    }
+
+    /// Puts a throttle before the module's own calls.
+    pub async fn throttle(&mut self, throttle: &Throttle) {
+        let retry = RetryConfig::standard()
+            .with_max_attempts(6)
+            .with_initial_backoff(Duration::from_millis(5))
+            .with_max_backoff(Duration::from_millis(20));
+        let config = self.account.sdk_config().await.to_builder().retry_config(retry).build();
+        self.engine = Engine::new(&throttle.config(&config), self.store.clone(), self.account.target());
+    }
+
+    /// Lets the module's own calls be made by a role that may do everything but `action`.
+    ///
+    /// # Panics
+    /// When the role cannot be made or assumed.
+    pub async fn deny(&mut self, action: &str) {
+        let allow = json!([{ "Effect": "Allow", "NotAction": [action], "Resource": "*" }]);
+        self.take_role(&json!({ "Version": "2012-10-17", "Statement": allow })).await;
+    }
+
+    /// Lets the module's own calls be made by the account's root again.
+    pub async fn permit(&mut self) {
+        let config = self.account.sdk_config().await;
+        self.engine = Engine::new(&config, self.store.clone(), self.account.target());
+    }
+
+    async fn take_role(&mut self, policy: &Value) {
+        let call = |service, operation, parameters: Value| {
+            self.account.call(service, operation, &parameters).expect("the local AWS makes the role")
+        };
+        let trust = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "AWS": format!("arn:aws:iam::{}:root", self.account.id) },
+                "Action": "sts:AssumeRole",
+            }],
+        });
+        let name = "restricted";
+        call("iam", "create_role", json!({ "RoleName": name, "AssumeRolePolicyDocument": trust.to_string() }));
+        let own = json!({ "RoleName": name, "PolicyName": "own", "PolicyDocument": policy.to_string() });
+        call("iam", "put_role_policy", own);
+        let arn = format!("arn:aws:iam::{}:role/{name}", self.account.id);
+        let taken = call("sts", "assume_role", json!({ "RoleArn": arn, "RoleSessionName": "function" }));
+        let text = |field: &str| taken["Credentials"][field].as_str().unwrap_or_default().to_owned();
+        let credentials =
+            Credentials::from_keys(text("AccessKeyId"), text("SecretAccessKey"), Some(text("SessionToken")));
+        let provider = SharedCredentialsProvider::new(credentials);
+        let config = self.account.sdk_config().await.to_builder().credentials_provider(provider).build();
+        self.engine = Engine::new(&config, self.store.clone(), self.account.target());
+    }
+
+    /// Everything that carries the layer's tag, as an oracle sees it that knows nothing of our journal.
+    pub fn inventory(&self) -> Inventory {
+        self.account.inventory(LAYER)
+    }
+
+    /// ARNs and ids of everything that carries the layer's tag.
     pub fn left_behind(&self) -> Vec<String> {
-        let answer = self.account.cli(&[
-            "resourcegroupstaggingapi",
-            "get-resources",
-            "--tag-filters",
-            &format!("Key=landfall:layer,Values={LAYER}"),
-        ]);
-        let found = answer["ResourceTagMappingList"].as_array().cloned().unwrap_or_default();
-        found
-            .iter()
-            .filter_map(|entry| entry["ResourceARN"].as_str())
-            .filter(|arn| !self.waits_for_deletion(arn))
-            .map(str::to_owned)
-            .collect()
-    }
-
-    fn waits_for_deletion(&self, arn: &str) -> bool {
-        arn.contains(":kms:")
-            && self.account.cli(&["kms", "describe-key", "--key-id", arn])["KeyMetadata"]["KeyState"]
-                == "PendingDeletion"
+        self.inventory().into_keys().collect()
     }
 
     /// Lets somebody else take the lease away.
@@ -231,6 +324,11 @@ impl World {
     pub async fn steal_lease(&self) {
         self.store.force_unlock(LAYER).await.expect("the lease is held");
         acquire(&self.store, "execution-2").await;
+    }
+
+    /// Reading calls of the last step, by `service.Operation`.
+    pub fn reads(&self) -> BTreeMap<String, u64> {
+        self.engine.aws().watch().reads()
     }
 
     /// Writing calls of the last step, by `service.Operation`.
@@ -305,7 +403,12 @@ impl World {
         self.engine.aws().watch().begin(Mode::WriteUntil(Instant::now() + Duration::from_secs(3600)));
     }
 
-    fn request(&self, deployment: &Deployment, op: Op) -> Request {
+    fn limits(&self) -> Limits {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        Limits { settle: self.settle, lease: self.lease_life, ..Limits::until(deadline) }
+    }
+
+    pub(crate) fn request(&self, deployment: &Deployment, op: Op) -> Request {
         Request {
             op,
             layer: LAYER.to_owned(),
@@ -326,48 +429,8 @@ pub struct Deployment {
     plan: Option<DocumentRef>,
 }
 
-fn limits() -> Limits {
-    Limits { settle: Duration::from_millis(200), ..Limits::until(Instant::now() + Duration::from_secs(120)) }
-}
-
 async fn acquire(store: &Store, holder: &str) -> Lease {
     let request =
         AcquireRequest { layer: LAYER, environment: None, holder, doing: "testing", ttl: Duration::from_secs(3600) };
     store.acquire(request).await.expect("the lease is free")
-}
-
-/// Makes the state table `landfall` as the template has it.
-///
-/// # Panics
-/// When DynamoDB refuses.
-pub async fn make_table(ddb: &aws_sdk_dynamodb::Client) {
-    let attribute = |name: &str| {
-        AttributeDefinition::builder()
-            .attribute_name(name)
-            .attribute_type(ScalarAttributeType::S)
-            .build()
-            .expect("named")
-    };
-    let key =
-        |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("named");
-    let index = GlobalSecondaryIndex::builder()
-        .index_name("gsi1")
-        .key_schema(key("gsi1pk", KeyType::Hash))
-        .key_schema(key("gsi1sk", KeyType::Range))
-        .projection(Projection::builder().projection_type(ProjectionType::All).build())
-        .build()
-        .expect("complete");
-    ddb.create_table()
-        .table_name("landfall")
-        .attribute_definitions(attribute("pk"))
-        .attribute_definitions(attribute("sk"))
-        .attribute_definitions(attribute("gsi1pk"))
-        .attribute_definitions(attribute("gsi1sk"))
-        .key_schema(key("pk", KeyType::Hash))
-        .key_schema(key("sk", KeyType::Range))
-        .global_secondary_indexes(index)
-        .billing_mode(BillingMode::PayPerRequest)
-        .send()
-        .await
-        .expect("the table is made");
 }
