@@ -119,7 +119,7 @@ async fn load(control: &Control, deployment: &Deployment) -> Result<LoadedLayer,
     }
     let chosen = chosen.as_ref().map(ChosenEnvironment::named);
     let loaded = control.resolve_layer(&file, &text, chosen).await?;
-    let files = files(control, &source.key, &loaded.resolved.layer).await?;
+    let files = files(control, key, &loaded.resolved.layer).await?;
     let warnings = loaded.resolved.warnings.iter().map(|warning| warning.message.clone()).collect();
     Ok((loaded.resolved.layer, loaded.environment, files, warnings))
 }
