@@ -112,6 +112,32 @@ impl Ui {
         Ok(line.trim().to_owned())
     }
 
+    /// Sentences under one another, wrapped to the width and indented.
+    pub fn wrapped(&self, indent: usize, text: &str) -> String {
+        let room = self.width.saturating_sub(indent).max(20);
+        let mut lines = Vec::new();
+        for line in text.lines() {
+            // What is laid out already keeps its layout.
+            let own = line.len() - line.trim_start().len();
+            let mut current = " ".repeat(own);
+            for word in line.split_whitespace() {
+                if !current.trim().is_empty() && current.chars().count() + 1 + word.chars().count() > room {
+                    lines.push(std::mem::replace(&mut current, " ".repeat(own)));
+                }
+                if !current.trim().is_empty() {
+                    current.push(' ');
+                }
+                current.push_str(word);
+            }
+            lines.push(current);
+        }
+        lines
+            .iter()
+            .map(|line| format!("{}{line}", " ".repeat(indent)).trim_end().to_owned())
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
     /// A table without lines.
     pub fn table(&self, head: &[&str], rows: Vec<Vec<String>>) -> String {
         let mut table = Table::new();

@@ -122,10 +122,20 @@ fn heading(ui: &Ui, text: &str) {
     ui.line(format!("\n{}", ui.tone(Tone::Strong, text)));
 }
 
+/// A key with as much of its hash as people compare.
+fn short(key: &str) -> String {
+    match key.rsplit_once('/') {
+        Some((folder, name)) if name.len() > 40 => format!("{folder}/{}….zip", &name[..12]),
+        _ => key.to_owned(),
+    }
+}
+
 fn package_line(ui: &Ui, package: &PackageState) -> String {
     match &package.key {
-        Some(key) if package.upload => format!("{} {key}", ui.tone(Tone::Create, "+")),
-        Some(key) => format!("{} {key}  {}", ui.tone(Tone::Quiet, "="), ui.tone(Tone::Quiet, "uploaded already")),
+        Some(key) if package.upload => format!("{} {}", ui.tone(Tone::Create, "+"), short(key)),
+        Some(key) => {
+            format!("{} {}  {}", ui.tone(Tone::Quiet, "="), short(key), ui.tone(Tone::Quiet, "uploaded already"))
+        }
         None => format!("{} {}  {}", ui.tone(Tone::Create, "+"), package.function, ui.tone(Tone::Quiet, "built first")),
     }
 }
@@ -133,7 +143,7 @@ fn package_line(ui: &Ui, package: &PackageState) -> String {
 fn parameter_line(ui: &Ui, change: &ParameterChange) -> String {
     let shown = |value: &Option<String>, none: &str| match value {
         Some(text) if text.is_empty() => "\"\"".to_owned(),
-        Some(text) => text.clone(),
+        Some(text) => short(text),
         None => ui.tone(Tone::Quiet, none),
     };
     format!(

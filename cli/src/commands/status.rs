@@ -125,9 +125,9 @@ fn troubles(ui: &Ui, deployment: &Deployment) {
     }
     let diagnostics = deployment.diagnostics.as_deref().filter(|text| !text.is_empty());
     if let Some(told) = diagnostics.or(deployment.message.as_deref()) {
-        for line in told.trim_end().lines() {
-            ui.line(format!("  {line}").trim_end());
-        }
+        // Rendered diagnostics are laid out already; sentences are not.
+        let is_laid_out = told.contains("╭─");
+        ui.line(if is_laid_out { told.trim_end().to_owned() } else { ui.wrapped(2, told.trim_end()) });
     }
     if let Some(by) = deployment.superseded_by {
         ui.line(format!("  superseded by {}/{by}", deployment.layer));

@@ -151,15 +151,20 @@ fn failed(ui: &Ui, detail: &Detail) {
     let deployment = &detail.deployment;
     let message = deployment.message.as_deref().unwrap_or("no reason was recorded");
     let cross = ui.paint_errors.tone(Tone::Delete, "✗");
-    ui.note(format!("{cross} {} failed after {}: {message}", deployment.id(), took(deployment)));
+    let headline = format!("{cross} {} failed after {}", deployment.id(), took(deployment));
+    match message.lines().count() {
+        1 if message.chars().count() < ui.width => ui.note(format!("{headline}: {message}")),
+        _ => {
+            ui.note(headline);
+            ui.note(explained(ui, 2, message));
+        }
+    }
     for run in &detail.runs {
         match run.status.as_str() {
             "failed" => {
                 let error = text(&run.error).unwrap_or_else(|| "no reason was recorded".to_owned());
                 ui.note(format!("\n  {}  {}", ui.paint_errors.tone(Tone::Strong, &run.module), run.kind));
-                for line in error.lines() {
-                    ui.note(format!("    {line}"));
-                }
+                ui.note(explained(ui, 4, &error));
             }
             "skipped" => {
                 let why = run.reason.as_deref().unwrap_or("not started");
@@ -175,6 +180,11 @@ fn failed(ui: &Ui, detail: &Detail) {
     let again = if deployment.action == "destroy" { "destroy" } else { "deploy" };
     ui.note(format!("{hint} correct the cause and {again} again: what exists is kept and taken over"));
     ui.note(format!("{hint} everything that happened: landfall events {}", deployment.id()));
+}
+
+/// An error in full, wrapped; what belongs to several causes stands on lines of its own.
+fn explained(ui: &Ui, indent: usize, error: &str) -> String {
+    ui.wrapped(indent, &error.replace("; also ", "\nalso "))
 }
 
 fn done(detail: &Detail) -> Counts {
