@@ -38,6 +38,24 @@ impl<'a> Check<'a, '_> {
         self.inputs.get(input).unwrap_or(&Value::Null)
     }
 
+    /// Whether an input is known to be nothing: null, an empty text, list or mapping. What is known later, or was wrong
+    /// and has been reported, may be something.
+    pub fn is_empty(&self, input: &str) -> bool {
+        match self.value(input) {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(map) => map.is_empty(),
+            Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
+    /// Whether the value of an input is not known while the file is checked: an output of another module, or something
+    /// wrong that has been reported.
+    pub fn is_unknown(&self, input: &str) -> bool {
+        self.value(input).as_str().is_some_and(is_unknown)
+    }
+
     /// The text of an input, where it is known already.
     pub fn text(&self, input: &str) -> Option<&str> {
         self.value(input).as_str().filter(|text| !is_unknown(text))

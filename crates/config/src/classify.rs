@@ -255,6 +255,7 @@ fn account_id(node: &Node, report: &mut Report<'_>) -> Option<Spanned<String>> {
     let written = match &node.value {
         Yaml::Int { raw, .. } => raw.replace('_', ""),
         Yaml::String(text) => text.clone(),
+        Yaml::Float { value, .. } if value.fract() == 0.0 && *value >= 0.0 => format!("{value:.0}"),
         _ => {
             let message = format!("expected an account id, found {}", node.describe());
             report.push(

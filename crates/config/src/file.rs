@@ -106,9 +106,10 @@ pub struct ModuleEntry {
 }
 
 impl ModuleEntry {
-    /// The path of one of its fields, for example `modules[2].fifo`.
+    /// The path of one of its fields, for example `modules[2].fifo`; of the entry itself for an empty name.
     pub fn field(&self, name: &str) -> String {
-        format!("modules[{}].{name}", self.index)
+        let dot = if name.is_empty() { "" } else { "." };
+        format!("modules[{}]{dot}{name}", self.index)
     }
 }
 

@@ -32,11 +32,13 @@ impl Diagnostics {
         let errors = self.items().iter().filter(|item| item.severity == Severity::Error).count() + self.omitted();
         let warnings = self.items().len() + self.omitted() - errors;
         let file = self.items().first().map_or("", |item| item.file.as_str());
-        let mut text = format!("{file}: {}", counted(errors, "error"));
-        if warnings > 0 {
-            text.push_str(&format!(", {}", counted(warnings, "warning")));
+        match (errors, warnings) {
+            (errors, 0) => format!("{file}: {}", counted(errors, "error")),
+            (0, warnings) => format!("{file}: {}", counted(warnings, "warning")),
+            (errors, warnings) => {
+                format!("{file}: {}, {}", counted(errors, "error"), counted(warnings, "warning"))
+            }
         }
-        text
     }
 }
 

@@ -6,8 +6,8 @@ use crate::kind::{Default, Holds, Input, Kind, Output, When, Wire};
 use crate::ty::{Enum, Pattern, Type};
 
 const CERTIFICATE: Pattern = Pattern {
-    regex: "^(arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/.+)?$",
-    what: "the ARN of a certificate in us-east-1, where CloudFront takes them from,",
+    regex: "^(arn:aws[a-z-]*:acm:us-east-1:[0-9]{12}:certificate/[!-~]+)?$",
+    what: "the ARN of a certificate in us-east-1 (CloudFront takes no others)",
     example: "arn:aws:acm:us-east-1:123456789012:certificate/0123",
 };
 const PRICE_CLASS: Enum = Enum { words: &["PriceClass_100", "PriceClass_200", "PriceClass_All"], former: &[] };
@@ -67,7 +67,7 @@ pub(crate) const KIND: Kind = Kind {
 };
 
 fn check(check: &mut Check<'_, '_>) {
-    if check.items("links").is_empty() {
+    if check.is_empty("links") {
         for input in ["bucket_name", "origin_access_identity_path"] {
             if check.value(input) == "" {
                 let help = "link a module of type s3 or k8s-base, or give bucket_name and origin_access_identity_path";
@@ -84,6 +84,9 @@ fn check(check: &mut Check<'_, '_>) {
         found
     };
     for (input, sets) in [("allowed_methods", &[2, 3, 7][..]), ("cached_methods", &[2, 3][..])] {
+        if check.is_unknown(input) {
+            continue;
+        }
         let found = methods(check, input);
         let expected = &["GET", "HEAD", "OPTIONS"][..found.len().min(3)];
         if !sets.contains(&found.len()) || !expected.iter().all(|method| found.iter().any(|found| found == method)) {

@@ -48,6 +48,9 @@ pub(crate) const KIND: Kind = Kind {
 };
 
 fn check(check: &mut Check<'_, '_>) {
+    if ["hash_key", "range_key", "attributes"].iter().any(|input| check.is_unknown(input)) {
+        return;
+    }
     let keys: Vec<(&str, String)> = ["hash_key", "range_key"]
         .into_iter()
         .filter_map(|input| Some((input, check.text(input)?.to_owned())))

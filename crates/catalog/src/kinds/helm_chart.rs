@@ -8,7 +8,7 @@ use crate::kind::{Default, Input, Kind, NameRule, Need};
 use crate::ty::{Pattern, Type};
 
 const REPOSITORY: Pattern = Pattern {
-    regex: "^(https?|oci)://.+$",
+    regex: "^(https?|oci)://[!-~]+$",
     what: "the URL of a chart repository",
     example: "https://charts.example.com",
 };

@@ -61,7 +61,7 @@ pub(crate) const KIND: Kind = Kind {
     }],
     check: Some(|check| {
         let given = ["allowed_k8s_services", "allowed_iams", "allowed_services"];
-        if given.iter().all(|input| check.items(input).is_empty()) {
+        if given.iter().all(|input| check.is_empty(input)) {
             check.error("", "nobody may take this role", "add allowed_k8s_services, allowed_iams or allowed_services");
         }
         if !check.items("allowed_k8s_services").is_empty() && !check.is_reachable("k8s-cluster") {

@@ -6,7 +6,7 @@ use crate::kind::{Default, Input, Kind, Need, Output, Place, When, Wire};
 use crate::ty::{Pattern, Type};
 
 const ADMIN: Pattern = Pattern {
-    regex: "^arn:aws[a-z-]*:iam::[0-9]{12}:(user|role)/.+$",
+    regex: "^arn:aws[a-z-]*:iam::[0-9]{12}:(user|role)/[!-~]+$",
     what: "the ARN of an IAM user or role",
     example: "arn:aws:iam::123456789012:role/admin",
 };

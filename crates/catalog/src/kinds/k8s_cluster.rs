@@ -5,7 +5,7 @@ use crate::kind::{Default, Input, Kind, Letters, NameRule, Need, Output, Place, 
 use crate::ty::{Pattern, Support, Type, Versions};
 
 const VERSION: Versions = Versions {
-    form: Pattern { regex: "^1\\.[0-9]{2}$", what: "a Kubernetes version in quotes", example: "1.35" },
+    form: Pattern { regex: "^1\\.[0-9]{2}$", what: "a Kubernetes version", example: "1.35" },
     former: &[],
     support,
     instead: "use \"1.35\"; an existing cluster rises by one minor version at a time",

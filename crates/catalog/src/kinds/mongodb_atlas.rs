@@ -4,7 +4,7 @@ use crate::kind::{Default, Grants, Input, Kind, Output, Wire};
 use crate::ty::{Pattern, Support, Type, Versions};
 
 const VERSION: Versions = Versions {
-    form: Pattern { regex: "^[0-9]\\.[0-9]$", what: "a MongoDB version in quotes", example: "8.0" },
+    form: Pattern { regex: "^[0-9]\\.[0-9]$", what: "a MongoDB version", example: "8.0" },
     former: &[],
     support: |version| match version.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
         Some(..=4) => Support::Gone("is past its end: Atlas makes no new clusters of it"),

@@ -5,7 +5,7 @@ use crate::kind::{Default, Input, Letters, NameParts, NameRule, Wire};
 use crate::ty::{Enum, Pattern, Type};
 
 pub(crate) const ARN: Pattern = Pattern {
-    regex: "^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:([0-9]{12}|aws)?:.+$",
+    regex: "^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:([0-9]{12}|aws)?:[!-~]+$",
     what: "an ARN",
     example: "arn:aws:iam::123456789012:policy/reader",
 };

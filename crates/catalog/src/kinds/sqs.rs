@@ -52,7 +52,7 @@ pub(crate) const KIND: Kind = Kind {
         input: None,
     }],
     check: Some(|check| {
-        if check.value("content_based_deduplication") == true && check.value("fifo") != true {
+        if check.value("content_based_deduplication") == true && check.value("fifo") == false {
             check.error(
                 "content_based_deduplication",
                 "only a fifo queue deduplicates",

@@ -88,7 +88,7 @@ fn link(
             }
         }
         (Holds::Permissions | Holds::PermissionsAndSecrets, Grants::Permissions { words, default }) => {
-            link.permissions = permissions(more, words, default, field, report)?;
+            link.permissions = permissions(of, more, words, default, field, report)?;
         }
         (Holds::PermissionsAndSecrets, Grants::Secrets(keys)) => {
             link.secrets = secrets(target, more, keys, field, span, report)?;
@@ -115,6 +115,7 @@ fn instead(holds: Holds, grants: Grants, target: &str, of: &Kind) -> String {
 }
 
 fn permissions(
+    of: &Kind,
     more: Option<&Node>,
     words: &[&str],
     default: &[&str],
@@ -139,8 +140,9 @@ fn permissions(
                 }
             }
             _ => {
-                let help = format!("it grants {}", words.join(", "));
-                error(report, item.span, field, &format!("{} is no permission of it", item.describe()), &help);
+                let wrong = item.as_str().map_or_else(|| item.describe(), |word| format!("`{word}`"));
+                let help = format!("a module of type {} grants {}", of.name, words.join(" and "));
+                error(report, item.span, field, &format!("{wrong} is no permission"), &help);
             }
         }
     }
@@ -181,23 +183,21 @@ fn secrets(
     let mut names = BTreeMap::new();
     for entry in &map.entries {
         match entry.value.as_str() {
-            Some(name) if keys.contains(&entry.key.as_str()) => {
+            Some(name) if keys.contains(&entry.key.as_str()) && !name.is_empty() => {
                 names.insert(entry.key.clone(), name.to_owned());
             }
-            _ => error(
-                report,
-                entry.key_span,
-                field,
-                &format!("`{}` is none of its secrets, or has no name", entry.key),
-                &help,
-            ),
+            _ if keys.contains(&entry.key.as_str()) => {
+                let message = format!("the variable for `{}` is a name, found {}", entry.key, entry.value.describe());
+                error(report, entry.value.span, field, &message, "give it a name in quotes");
+            }
+            _ => error(report, entry.key_span, field, &format!("`{}` is none of its secrets", entry.key), &help),
         }
     }
-    if names.len() == keys.len() {
-        return Some(names);
+    let missing: Vec<&str> = keys.iter().copied().filter(|key| map.get(key).is_none()).collect();
+    if !missing.is_empty() {
+        error(report, item.span, field, &format!("there is no name for {}", missing.join(", ")), &help);
     }
-    error(report, item.span, field, "some of its secrets have no name", &help);
-    None
+    (names.len() == keys.len()).then_some(names)
 }
 
 fn error(report: &mut Report<'_>, span: Span, field: &str, message: &str, help: &str) {

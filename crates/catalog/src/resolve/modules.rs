@@ -70,7 +70,10 @@ fn kind_of(request: &Request<'_>, entry: &ModuleEntry, report: &mut Report<'_>) 
         let all = kinds::all().iter().flat_map(|kind| kind.type_names).copied();
         let help = match nearest(ty, all) {
             Some(known) => format!("did you mean `{known}`?"),
-            None => "see `landfall schema` for all types".to_owned(),
+            None => {
+                let names: Vec<&str> = kinds::all().iter().map(|kind| kind.name).collect();
+                format!("types are {}", names.join(", "))
+            }
         };
         report.push(
             report
@@ -128,7 +131,6 @@ fn unique(known: &[(&ModuleEntry, &'static Kind)], report: &mut Report<'_>) {
 fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, report: &mut Report<'_>) -> Module {
     let name = entry.name.value.as_str();
     let owner = format!("modules[{}]", entry.index);
-    let before = report.errors();
     for pair in &entry.inputs.entries {
         if kind.input(&pair.key).is_none() {
             let missed = kind.missed.iter().find(|(field, _)| *field == pair.key).map(|(_, instead)| *instead);
@@ -160,9 +162,9 @@ fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, r
             given.map(|node| Placed::of(node, &field, &mut references, report)).filter(|placed| !placed.is_null());
         match given {
             Some(placed) => {
-                if let Some(value) = fit(&placed, &input.ty, &field, report) {
-                    inputs.insert(input.name.to_owned(), value);
-                }
+                // What does not fit has been reported; the rules of the kind then see something unknown.
+                let value = fit(&placed, &input.ty, &field, report).unwrap_or_else(References::unresolved);
+                inputs.insert(input.name.to_owned(), value);
             }
             None if input.required => {
                 report.push(
@@ -171,6 +173,7 @@ fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, r
                         .with_field(field)
                         .with_help(format!("add `{}`: {}", input.name, input.doc)),
                 );
+                inputs.insert(input.name.to_owned(), References::unresolved());
             }
             None => {
                 let value = pinned
@@ -187,20 +190,18 @@ fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, r
     needs.extend(links.iter().map(|link| link.target.clone()));
     depends_on(around, entry, &mut needs, report);
     kind_needs(around, kind, entry, &mut needs, report);
-    if report.errors() == before {
-        if let Some(rule) = kind.check {
-            rule(&mut Check {
-                entry,
-                inputs: &inputs,
-                scope: around.scope(),
-                modules: &around.modules,
-                environment: around.request.environment,
-                file: around.request.file,
-                report,
-            });
-        }
-        check_names(around, entry, kind, &inputs, report);
+    if let Some(rule) = kind.check {
+        rule(&mut Check {
+            entry,
+            inputs: &inputs,
+            scope: around.scope(),
+            modules: &around.modules,
+            environment: around.request.environment,
+            file: around.request.file,
+            report,
+        });
     }
+    check_names(around, entry, kind, &inputs, report);
     let (line, _) = report.source().position(entry.span.start);
     Module {
         name: name.to_owned(),
@@ -273,12 +274,15 @@ fn depends_on(around: &Surroundings<'_>, entry: &ModuleEntry, needs: &mut BTreeS
             needs.insert(name.to_owned());
             continue;
         }
-        let help = super::references::suggestion(name, around.kinds.keys().copied(), "there is no other module");
+        let others = around.kinds.keys().copied().filter(|other| *other != entry.name.value);
+        let (message, help) = if name == entry.name.value {
+            (format!("`{name}` cannot come before itself"), "remove it".to_owned())
+        } else {
+            let help = super::references::suggestion(name, others, "there is no other module");
+            (format!("there is no module `{name}` in this file"), help)
+        };
         report.push(
-            report
-                .at(wanted.span, "unknown-dependency", format!("there is no other module `{name}` in this file"))
-                .with_field(entry.field("depends_on"))
-                .with_help(help),
+            report.at(wanted.span, "unknown-dependency", message).with_field(entry.field("depends_on")).with_help(help),
         );
     }
 }

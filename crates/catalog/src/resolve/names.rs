@@ -4,7 +4,7 @@ use landfall_config::{ModuleEntry, Report};
 use serde_json::{Map, Value};
 
 use super::modules::Surroundings;
-use crate::kind::{Kind, Letters, NameParts};
+use crate::kind::{Kind, Letters, NameParts, Place};
 use crate::layer::Scope;
 
 /// Reports names that are too long or have letters that are not allowed.
@@ -22,12 +22,21 @@ pub(super) fn check_names(
         // Some name of at least one character, when a service is checked without its environment.
         (None, Scope::Service) => "…",
     };
+    if kind.place == Place::Environment && around.scope() == Scope::Service {
+        return;
+    }
     let parts = NameParts { environment, layer, module: &entry.name.value, inputs };
+    let mut reported = Vec::new();
     for rule in kind.names {
         let Some(name) = (rule.name)(&parts) else { continue };
         let (span, field) = match rule.input.and_then(|input| Some((entry.inputs.get(input)?.span, input))) {
             Some((span, input)) => (span, entry.field(input)),
             None => (entry.name.span, entry.field("name")),
+        };
+        let (span, field) = if rule.input.is_none() && letters(layer, rule.letters).is_some() {
+            (around.request.file.name.span, "name".to_owned())
+        } else {
+            (span, field)
         };
         let what = rule.what;
         let length = name.chars().count();
@@ -46,7 +55,11 @@ pub(super) fn check_names(
             letters(&name, rule.letters)
                 .map(|why| (format!("the {what} would be named `{name}`: {why}"), "choose another name".to_owned()))
         };
-        if let Some((message, help)) = problem {
+        // One bad letter spoils several names; the first of them says it.
+        if let Some((message, help)) = problem
+            && !reported.contains(&span)
+        {
+            reported.push(span);
             report.push(report.at(span, "invalid-name", message).with_field(field).with_help(help));
         }
     }

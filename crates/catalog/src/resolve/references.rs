@@ -27,6 +27,11 @@ impl References<'_> {
     /// Stands for what could not be resolved and was reported.
     pub(super) const UNRESOLVED: &'static str = "${landfall:unresolved.reference}";
 
+    /// Stands for a value that is missing or wrong and was reported.
+    pub(super) fn unresolved() -> Value {
+        Value::from(Self::UNRESOLVED)
+    }
+
     /// The value of a reference. What refers to nothing is reported.
     pub(super) fn value(&mut self, reference: &Reference, span: Span, field: &str, report: &mut Report<'_>) -> Value {
         let found = match reference {
@@ -47,7 +52,7 @@ impl References<'_> {
         };
         found.unwrap_or_else(|(message, help)| {
             report.push(report.at(span, "unknown-reference", message).with_field(field).with_help(help));
-            Value::from(Self::UNRESOLVED)
+            Self::unresolved()
         })
     }
 

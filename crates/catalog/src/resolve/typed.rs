@@ -313,7 +313,15 @@ fn of_form(placed: &Placed, ty: &Type, regex: &str, field: &str, report: &mut Re
         return Some(Value::from(text));
     }
     let shown: String = text.chars().take(60).collect();
-    push(report, placed, "invalid-value", format!("`{shown}` does not fit"), field, format!("give {}", ty.describe()));
+    let (what, help) = match ty {
+        Type::Pattern(pattern) => (pattern.what, format!("for example `{}`", pattern.example)),
+        Type::Version(versions) => (versions.form.what, format!("for example \"{}\"", versions.form.example)),
+        Type::Path => {
+            ("a path relative to this file", "files travel with the layer file, beside it or below it".to_owned())
+        }
+        _ => ("an IPv4 range", "for example `10.0.0.0/16`".to_owned()),
+    };
+    push(report, placed, "invalid-value", format!("`{shown}` is not {what}"), field, help);
     None
 }
 
@@ -348,6 +356,11 @@ fn wrong(placed: &Placed, ty: &Type, field: &str, report: &mut Report<'_>) -> Op
         {
             Some(format!("text with braces has to stand in quotes: \"{written}\""))
         }
+        What::Text(_) | What::Int(_) | What::Float(_) | What::Bool(_)
+            if matches!(ty, Type::List { .. } | Type::Links) && !placed.is_substituted =>
+        {
+            Some(format!("write a list: [{written}]"))
+        }
         What::Text(text) if matches!(ty, Type::Int { .. }) && is_digits(text) => {
             Some(format!("remove the quotes: {text}"))
         }
@@ -380,5 +393,6 @@ fn is_whole(value: f64) -> bool {
 }
 
 fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 18 && text.chars().all(|c| c.is_ascii_digit())
+    // Eighteen digits fit into 64 bits.
+    !text.is_empty() && text.trim_start_matches('0').len() <= 18 && text.chars().all(|c| c.is_ascii_digit())
 }

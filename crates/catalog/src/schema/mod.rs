@@ -1,6 +1,7 @@
 //! The JSON Schema of layer files, generated from the kinds. It says all that can be said of one field; rules between
 //! fields, modules and files are the parser's alone.
 
+mod digits;
 mod types;
 
 use serde_json::{Map, Value, json};

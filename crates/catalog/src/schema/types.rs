@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::digits::between;
 use crate::kind::Input;
 use crate::ty::{CIDR, Type};
 
@@ -15,6 +16,7 @@ const OUTPUT: &str = r"(?:\$\{\{\s*module(?:\.[A-Za-z0-9_-]+){2,}\s*\}\}|\{modul
 /// Definitions that the schemas of inputs refer to.
 pub(super) fn definitions() -> Map<String, Value> {
     let text = format!("^(?:{LITERAL}|{SIMPLE}|{OUTPUT})*$");
+    let literal = format!("^(?:{LITERAL})*$");
     let reference = format!("^(?:{LITERAL})*{SIMPLE}(?:{LITERAL}|{SIMPLE})*$");
     let output = format!("^(?:{LITERAL}|{SIMPLE})*{OUTPUT}(?:{LITERAL}|{SIMPLE}|{OUTPUT})*$");
     let hint = "Braces mark references: {parent.OUTPUT}, {vars.NAME}, {env}, ${{module.NAME.OUTPUT}}. Write {{ and }} \
@@ -28,6 +30,7 @@ pub(super) fn definitions() -> Map<String, Value> {
     ]});
     let definitions = json!({
         "text": {"type": "string", "pattern": text, "patternErrorMessage": hint},
+        "literal": {"type": "string", "pattern": literal},
         "reference": {
             "description": "A variable or something of the environment, checked once it is known",
             "type": "string",
@@ -57,7 +60,7 @@ impl Type {
             Self::Int { min, max } => or_reference(json!({"type": "integer", "minimum": min, "maximum": max})),
             Self::IntOrText { min, max } => or_references(vec![
                 json!({"type": "integer", "minimum": min, "maximum": max}),
-                json!({"type": "string", "pattern": "^[0-9]{1,18}$"}),
+                json!({"type": "string", "pattern": between(min.unsigned_abs(), max.unsigned_abs())}),
             ]),
             Self::Text => json!({"$ref": "#/$defs/text"}),
             Self::NonEmpty => json!({"$ref": "#/$defs/text", "minLength": 1}),
@@ -87,7 +90,7 @@ impl Type {
             }
             Self::Cidr => or_reference(json!({"type": "string", "pattern": CIDR})),
             Self::Path => or_reference(json!({
-                "$ref": "#/$defs/text",
+                "$ref": "#/$defs/literal",
                 // As the parser says it, and no part of it is `..`.
                 "pattern": r"^(?!(?:[\s\S]*/)?\.\.(?:/|$))[^/\\~{][^\\]*$",
             })),
@@ -121,8 +124,12 @@ pub(super) fn object(fields: &[Input]) -> Value {
 
 /// The JSON Schema of one field, with its description and default. Optional fields also take null.
 pub(super) fn field(input: &Input) -> Value {
-    let schema = input.ty.schema();
-    let mut schema = if input.required { schema } else { or_null(schema) };
+    let mut schema = input.ty.schema();
+    if !input.required {
+        schema = or_null(schema);
+    } else if matches!(input.ty, Type::Any) {
+        schema["not"] = json!({"type": "null"});
+    }
     schema["description"] = match input.deprecated {
         Some(instead) => json!(format!("{} (deprecated: {instead})", input.doc)),
         None => json!(input.doc),

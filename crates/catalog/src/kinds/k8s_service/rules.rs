@@ -66,10 +66,12 @@ fn ports(check: &mut Check<'_, '_>) {
             check.error(&format!("ports[{index}].type"), message, "one port of type http is allowed; use tcp");
         }
     }
+    if check.is_unknown("ports") || check.is_unknown("port") {
+        return;
+    }
     probe_port(check, &ports, one.is_some());
     let has_http = ports.iter().any(|port| port["type"] == "http") || check.fields("port").is_some();
-    let is_public =
-        check.text("public_uri").is_some_and(|uri| !uri.is_empty()) || !check.items("public_uri").is_empty();
+    let is_public = !check.is_empty("public_uri");
     if is_public && !has_http {
         check.error("public_uri", "there is no http port that could be public", "add `port: {http: 8080}`");
     }

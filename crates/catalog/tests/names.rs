@@ -1,0 +1,57 @@
+//! Names of resources are computed while a file is checked, with the limits of AWS and Kubernetes.
+
+mod support;
+
+use support::{Around, ENVIRONMENT, SERVICE, in_staging, rendered, rendered_with};
+
+#[test]
+fn names_that_are_exactly_as_long_as_allowed_are_accepted() {
+    // lf-E-logging-bucket-hex16 has 63 characters when E has 28.
+    let longest = ENVIRONMENT.replace("staging", &"e".repeat(28)) + "  - type: base\n";
+    assert_eq!(rendered(&longest), "accepted\n");
+    let longer = longest.replace("name: e", "name: ee");
+    assert!(rendered(&longer).contains("64 characters, 63 are allowed"), "{}", rendered(&longer));
+}
+
+#[test]
+fn a_cache_has_the_shortest_names() {
+    // lf-L-M-xxxx has 40 characters when L and M together have 31.
+    let text = |module: &str| format!("{SERVICE}  - {{type: redis, name: {module}}}\n");
+    assert_eq!(rendered_with(&text(&"m".repeat(27)), &in_staging()), "accepted\n");
+    insta::assert_snapshot!(rendered_with(&text(&"m".repeat(28)), &in_staging()));
+}
+
+#[test]
+fn a_fifo_queue_has_five_characters_less() {
+    // staging-shop-M.fifo
+    let text = |fifo: bool| format!("{SERVICE}  - {{type: sqs, name: {}, fifo: {fifo}}}\n", "m".repeat(67));
+    assert_eq!(rendered_with(&text(false), &in_staging()), "accepted\n");
+    insta::assert_snapshot!(rendered_with(&text(true), &in_staging()));
+}
+
+#[test]
+fn without_its_environment_a_name_is_refused_only_when_no_environment_could_make_it_fit() {
+    let text = |length: usize| format!("{SERVICE}  - {{type: sqs, name: {}}}\n", "m".repeat(length));
+    assert_eq!(rendered(&text(73)), "accepted\n");
+    insta::assert_snapshot!(rendered(&text(74)));
+}
+
+#[test]
+fn kubernetes_takes_lower_case_only() {
+    let text = format!("{SERVICE}  - {{type: k8s-service, name: App, image: AUTO}}\n").replace("shop", "Shop-");
+    insta::assert_snapshot!(rendered_with(&text, &in_staging()));
+}
+
+#[test]
+fn databases_are_named_in_lower_case_whatever_the_file_says() {
+    let text = format!("{SERVICE}  - {{type: postgres, name: ordersDb}}\n");
+    assert_eq!(rendered_with(&text, &in_staging()), "accepted\n");
+    let doubled = text.replace("shop", "shop--eu");
+    insta::assert_snapshot!(rendered_with(&doubled, &in_staging()));
+}
+
+#[test]
+fn a_bucket_whose_name_is_known_later_is_not_judged() {
+    let text = format!("{SERVICE}  - {{type: s3, bucket_name: \"{{parent.domain}}-UPLOADS\"}}\n");
+    assert_eq!(rendered_with(&text, &Around::default()), "accepted\n");
+}
