@@ -77,6 +77,10 @@ impl Store {
             let (layer, queue) = tokio::try_join!(self.layer(&change.layer), self.queue(&change.layer))?;
             let counter = layer.as_ref().map_or(0, |layer| layer.counter);
             let next = counter + 1;
+            if queue.running.max(queue.waiting) >= Some(next) {
+                // The queue was read after somebody else's change and the layer before it.
+                continue;
+            }
             let status = if rejected.is_some() { Status::Rejected } else { Status::Queued };
             let mut deployment = Deployment::new(&change, next, status, now);
             if let Some((message, diagnostics)) = rejected {

@@ -240,10 +240,11 @@ fn refuse_newer(item: &Item, what: &str) -> Result<(), StateError> {
 }
 
 pub(crate) fn read<T: DeserializeOwned>(item: Item, pk: &str, sk: &str) -> Result<T, StateError> {
-    refuse_newer(&item, &format!("{pk} {sk}"))?;
-    let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_else(|| sk.to_owned());
-    serde_dynamo::from_item(item)
-        .map_err(|error| StateError::Corrupt { what: format!("{pk} {sk}"), source: Box::new(error) })
+    // A query names its records by their common prefix only.
+    let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).map_or(sk, String::as_str);
+    let what = format!("{pk} {sk}");
+    refuse_newer(&item, &what)?;
+    serde_dynamo::from_item(item).map_err(|error| StateError::Corrupt { what, source: Box::new(error) })
 }
 
 pub(crate) fn text(value: impl Into<String>) -> AttributeValue {

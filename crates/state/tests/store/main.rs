@@ -1,6 +1,15 @@
 //! The state store against the local AWS and against DynamoDB Local: the same tests on both.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod approvals;
+mod documents;
 mod dynamodb_local;
+mod events;
+mod fencing;
+mod journal;
 mod lease;
+mod queue;
+mod records;
+mod runs;
+mod sources;
 mod world;

@@ -80,6 +80,14 @@ impl World {
         Self { store, clock, ddb, config, settings }
     }
 
+    /// With the config bucket, for what lies in S3.
+    pub(crate) async fn with_bucket(self) -> Self {
+        let path_style = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(true).build();
+        let s3 = aws_sdk_s3::Client::from_conf(path_style);
+        s3.create_bucket().bucket(&self.settings.bucket).send().await.unwrap();
+        self
+    }
+
     /// The same state as a holder sees it whose clock runs behind by `lag`.
     pub(crate) fn with_slow_clock(&self, lag: Duration) -> Store {
         let lag = SignedDuration::try_from(lag).unwrap();

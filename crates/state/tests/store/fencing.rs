@@ -1,0 +1,195 @@
+//! Nothing is written by one whose lease is over: every method of the writer, after every way to lose a lease.
+
+use std::collections::BTreeMap;
+
+use landfall_state::{
+    Applied, Deployed, DocumentRef, IntentAction, LayerStatus, Lease, ModuleRecord, NewIntent, PlanRef, PlanSummary,
+    RunStart, RunStatus, RunUpdate, Scope, StateError, Store,
+};
+use serde_json::json;
+
+use crate::world::{World, is_lost, on_both_stores};
+
+on_both_stores!(
+    a_live_lease_writes_everything,
+    a_lease_that_was_taken_over_writes_nothing,
+    a_lease_that_was_taken_over_writes_nothing_by_a_slow_clock,
+    a_lease_that_ended_writes_nothing,
+    a_lease_that_was_given_back_writes_nothing,
+    a_lease_that_was_unlocked_writes_nothing,
+    a_service_whose_environment_was_taken_over_writes_nothing_by_a_slow_clock,
+);
+
+/// Every method of the writer that writes. [`no_method_is_forgotten`] compares it with the source.
+pub(crate) const METHODS: [&str; 13] = [
+    "begin_runs",
+    "intend",
+    "intend_creation",
+    "applied",
+    "forgotten",
+    "module_deployed",
+    "module_removed",
+    "service_begins",
+    "layer_deployed",
+    "layer_destroyed",
+    "run_recorded",
+    "plan_recorded",
+    "run_update",
+];
+
+fn intent(number: u64, resource: &str) -> NewIntent<'_> {
+    NewIntent {
+        number,
+        module: "queue",
+        resource,
+        kind: "AWS::SQS::Queue",
+        action: IntentAction::Create,
+        id: None,
+        client_token: "token",
+        needs: &[],
+    }
+}
+
+/// Calls one method with arguments that a live lease of the service `shop` in `staging` may use.
+pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64) -> Result<(), StateError> {
+    let writer = store.writer(lease);
+    let document = DocumentRef { key: "k".to_owned(), sha256: "s".to_owned() };
+    match method {
+        "intend" => writer.intend(intent(number, "key")).await.map(drop),
+        "intend_creation" => writer.intend_creation(intent(number, "alarm"), &json!({}), None).await.map(drop),
+        "applied" => {
+            let applied = Applied {
+                number,
+                module: "queue",
+                resource: "queue",
+                kind: "AWS::SQS::Queue",
+                id: "id",
+                properties: &json!({}),
+                attributes: &json!({}),
+                needs: &[],
+                pending: false,
+            };
+            writer.applied(applied).await
+        }
+        "forgotten" => writer.forgotten("queue", "alias").await,
+        "module_deployed" => {
+            let record = ModuleRecord {
+                module: "queue".to_owned(),
+                kind: "sqs".to_owned(),
+                number,
+                outputs: json!({}),
+                defaults: BTreeMap::new(),
+                needs: Vec::new(),
+                complete: true,
+            };
+            writer.module_deployed(&record).await
+        }
+        "module_removed" => writer.module_removed("old").await,
+        "service_begins" => writer.service_begins("staging").await,
+        "layer_deployed" => {
+            let deployed = Deployed {
+                scope: Scope::Service,
+                environment: "staging",
+                org_name: "org",
+                region: "us-east-1",
+                account_id: "111122223333",
+                status: LayerStatus::Deployed,
+                config: None,
+            };
+            writer.layer_deployed(deployed).await
+        }
+        "layer_destroyed" => writer.layer_destroyed(None).await,
+        "run_recorded" => writer.run_recorded(number, &document).await,
+        "plan_recorded" => {
+            let summary = PlanSummary::default();
+            let plan = PlanRef { hash: "h".to_owned(), document, summary, risk: "low".to_owned() };
+            writer.plan_recorded(number, &plan).await
+        }
+        "begin_runs" => {
+            let start = RunStart { module: "queue".into(), kind: "sqs".into(), needs: Vec::new(), unchanged: false };
+            writer.begin_runs(number, vec![start]).await
+        }
+        "run_update" => writer.run_update(number, "queue", &RunUpdate::status(RunStatus::Running)).await,
+        other => panic!("no arguments for {other}"),
+    }
+}
+
+#[test]
+fn no_method_is_forgotten() {
+    let source = include_str!("../../src/writer.rs");
+    let mut written: Vec<&str> =
+        source.split("pub async fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next()).collect();
+    let mut listed = METHODS.to_vec();
+    written.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(listed, written, "list every writing method of the writer in METHODS");
+}
+
+/// A running deployment of the service and its lease.
+async fn service(world: &World) -> (u64, Lease) {
+    let number = world.running("shop").await;
+    let lease = world.hold_service("shop", "staging", "execution").await;
+    (number, lease)
+}
+
+async fn nothing_is_written(world: &World, store: &Store, lease: &Lease, number: u64) {
+    let before = world.raw().await;
+    for method in METHODS {
+        let refused = call(store, lease, method, number).await;
+        assert!(is_lost(&refused), "{method}: {refused:?}");
+    }
+    let after = world.raw().await;
+    assert!(before.len() == after.len() && before.iter().all(|record| after.contains(record)));
+}
+
+async fn a_live_lease_writes_everything(world: World) {
+    let (number, lease) = service(&world).await;
+    for method in METHODS {
+        let before = world.raw().await;
+        call(&world.store, &lease, method, number).await.unwrap_or_else(|error| panic!("{method}: {error}"));
+        let deletes = matches!(method, "forgotten" | "module_removed");
+        assert!(deletes || world.raw().await != before, "{method} writes");
+    }
+}
+
+async fn a_lease_that_was_taken_over_writes_nothing(world: World) {
+    let (number, lease) = service(&world).await;
+    world.wait(60);
+    world.hold_service("shop", "staging", "another execution").await;
+    nothing_is_written(&world, &world.store, &lease, number).await;
+}
+
+async fn a_lease_that_was_taken_over_writes_nothing_by_a_slow_clock(world: World) {
+    let (number, lease) = service(&world).await;
+    let slow = world.with_slow_clock(std::time::Duration::from_secs(50));
+    world.wait(60);
+    world.hold_service("shop", "staging", "another execution").await;
+    nothing_is_written(&world, &slow, &lease, number).await;
+}
+
+async fn a_lease_that_ended_writes_nothing(world: World) {
+    let (number, lease) = service(&world).await;
+    world.wait(60);
+    nothing_is_written(&world, &world.store, &lease, number).await;
+}
+
+async fn a_lease_that_was_given_back_writes_nothing(world: World) {
+    let (number, lease) = service(&world).await;
+    world.store.release(&lease).await.unwrap();
+    nothing_is_written(&world, &world.store, &lease, number).await;
+}
+
+async fn a_lease_that_was_unlocked_writes_nothing(world: World) {
+    let (number, lease) = service(&world).await;
+    world.store.force_unlock("shop").await.unwrap();
+    nothing_is_written(&world, &world.store, &lease, number).await;
+}
+
+async fn a_service_whose_environment_was_taken_over_writes_nothing_by_a_slow_clock(world: World) {
+    let (number, lease) = service(&world).await;
+    let slow = world.with_slow_clock(std::time::Duration::from_secs(50));
+    world.wait(60);
+    let environment = world.hold("staging", "environment").await;
+    world.store.release(&environment).await.unwrap();
+    nothing_is_written(&world, &slow, &lease, number).await;
+}
