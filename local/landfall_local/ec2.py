@@ -105,7 +105,7 @@ def describe_zones(params):
     return rewritten(answer, lambda body: third.sub("", body))
 
 
-# Resources in policies, and their tags
+# Resources in policies, and their tags. AWS shows no tags of what is gone.
 
 KINDS = {
     "vpc": "vpc",
@@ -147,6 +147,18 @@ def tagged_resources():
             yield name, [{"Key": tag["Key"], "Value": tag.get("Value", "")} for tag in tags]
 
 
+def forgetting_tags(delete):
+    def deleting(params):
+        answer = delete(params)
+        for resource in [resource for resource in ec2._tags if arn_of(resource) and not exists(resource)]:
+            del ec2._tags[resource]
+        return answer
+
+    return deleting
+
+
+DELETIONS = ("DeleteInternetGateway", "DeleteRouteTable", "DeleteSecurityGroup", "DeleteSubnet", "DeleteVpc")
+
 extracted_before = iam_actions.extract_resource_arn
 
 
@@ -181,6 +193,7 @@ def install() -> None:
             "DescribeAvailabilityZones": describe_zones,
         }
     )
+    ec2._ACTION_MAP.update({action: forgetting_tags(ec2._ACTION_MAP[action]) for action in DELETIONS})
     tagging._COLLECTORS["ec2"] = tagged_resources
     tagging._RESOURCE_TAG_COLLECTORS["ec2"] = tagged_resources
     iam_actions.extract_resource_arn = extract_resource_arn

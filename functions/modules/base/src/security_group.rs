@@ -111,7 +111,7 @@ pub struct DefaultSecurityGroup {
 
 #[async_trait]
 impl Resource for DefaultSecurityGroup {
-    const KIND: &'static str = "Landfall::EC2::DefaultSecurityGroup";
+    const KIND: &'static str = "AWS::EC2::DefaultSecurityGroup";
     const FIELDS: &'static [Field] = &[Field { name: "vpc_id", on_change: OnChange::Replace }];
 
     fn name(_properties: &Value) -> Option<String> {

@@ -76,7 +76,7 @@ fn a_new_network_spans_three_zones() {
         ("AWS::EC2::VPCGatewayAttachment", 1),
         ("AWS::IAM::Role", 1),
         ("AWS::Logs::LogGroup", 1),
-        ("Landfall::EC2::DefaultSecurityGroup", 1),
+        ("AWS::EC2::DefaultSecurityGroup", 1),
         ("Landfall::EC2::Zones", 1),
     ]);
     assert_eq!(counts(&graph), expected);
