@@ -1,5 +1,6 @@
 //! Landfall's HTTP API: requests, and what an error answer means for the person at the terminal.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ pub struct Client {
     /// The account it works in.
     pub account: Account,
     http: Http,
-    url: String,
+    url: Mutex<String>,
 }
 
 /// What a new deployment is asked to do.
@@ -43,7 +44,7 @@ impl Client {
             return Err(crate::http::no_credentials(&error));
         };
         let http = Http::new(credentials, account.region.clone());
-        Ok(Self { account, http, url })
+        Ok(Self { account, http, url: Mutex::new(url) })
     }
 
     /// Reads something.
@@ -149,8 +150,29 @@ impl Client {
         self.send("POST", &format!("{}/deployments/{}/approval", layer_path(id.0), id.1), &body).await
     }
 
+    /// Sends a request; again when the address that was remembered is not that of our API any more. Whoever answered
+    /// there has not understood the request, so that repeating it is harmless.
     async fn once(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, Broken> {
-        self.http.send(method, &format!("{}{path}", self.url), body).await
+        let url = self.url();
+        let result = self.http.send(method, &format!("{url}{path}"), body).await;
+        let is_strange = result.as_ref().is_ok_and(|answer| answer.status == 404 && answer.body["error"].is_null());
+        if !is_strange || self.account.is_api_given() {
+            return result;
+        }
+        self.account.forget_api().await;
+        match self.account.api_url().await {
+            Ok(found) if found != url => {
+                let again = self.http.send(method, &format!("{found}{path}"), body).await;
+                *self.url.lock().unwrap_or_else(PoisonError::into_inner) = found;
+                again
+            }
+            Ok(_) => result,
+            Err(failure) => Err(Broken::Local(failure)),
+        }
+    }
+
+    fn url(&self) -> String {
+        self.url.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn understood(&self, method: &str, path: &str, result: Result<Answer, Broken>) -> Result<Value, Failure> {
@@ -165,7 +187,7 @@ impl Client {
                 } else {
                     "the address came from the stack's output ApiUrl and is looked up again next time"
                 };
-                let text = format!("Landfall does not answer at {}: {reason}", self.url);
+                let text = format!("Landfall does not answer at {}: {reason}", self.url());
                 Err(Failure::new(Exit::Unreachable, text).with_hint(hint))
             }
         }

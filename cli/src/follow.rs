@@ -81,7 +81,10 @@ impl Follow<'_> {
         let mut interrupt = pin!(tokio::signal::ctrl_c());
         let mut view = View::new(self.ui);
         let ended = self.watch(&mut view, interrupt.as_mut()).await;
-        view.clear();
+        match &ended {
+            Ok(Ended { why: End::Final, .. }) => view.end(),
+            _ => view.clear(),
+        }
         report::tell(self, ended?).await
     }
 
@@ -105,7 +108,7 @@ impl Follow<'_> {
                 (Err(_), Some(at)) if at.elapsed() < PATIENCE => {}
                 (Err(failure), _) => return Err(failure.with_hint_if_none(self.how_to_return())),
             }
-            if !self.ui.json && !self.ui.interactive {
+            if !self.ui.json && !self.ui.live {
                 let events = self.client.events(self.layer, self.number, view.newest()).await?;
                 view.events(self.ui, &events);
             }

@@ -34,7 +34,7 @@ impl<'a> Steps<'a> {
         if self.ui.json {
             return;
         }
-        if !self.ui.interactive {
+        if !self.ui.live {
             self.ui.note(format!("{message}…"));
             return;
         }
@@ -131,7 +131,7 @@ impl Progress for Steps<'_> {
                 let cross = self.ui.paint_errors.tone(Tone::Delete, "✗");
                 self.print(format!("{cross} {}  {}: {}", event.name, event.kind, event.reason));
             }
-            ResourceState::Done if !self.ui.interactive => {
+            ResourceState::Done if !self.ui.live => {
                 self.print(format!("{}  {}  {}", event.name, event.kind, event.status));
             }
             ResourceState::Begun | ResourceState::Done => {}

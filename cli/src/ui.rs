@@ -33,7 +33,9 @@ pub struct Ui {
     pub paint: Paint,
     /// Colours of standard error.
     pub paint_errors: Paint,
-    /// Somebody can see progress and answer questions.
+    /// Somebody can see progress.
+    pub live: bool,
+    /// Somebody can answer questions too.
     pub interactive: bool,
     /// Columns.
     pub width: usize,
@@ -52,11 +54,13 @@ impl Ui {
         let (out, err) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
         let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
         let width = columns.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)));
+        let live = !json && out && err && !dumb;
         Self {
             json,
             paint: paint(out),
             paint_errors: paint(err),
-            interactive: !json && out && err && !dumb && std::io::stdin().is_terminal(),
+            live,
+            interactive: live && std::io::stdin().is_terminal(),
             width: width.unwrap_or(DEFAULT_WIDTH).clamp(40, 140),
         }
     }

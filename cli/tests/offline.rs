@@ -1,5 +1,7 @@
 //! What the command does without an installation: files, help, exit codes, no colours outside of a terminal.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! What the command shows of an installation, from recorded answers of its API.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::Installation;

@@ -117,7 +117,7 @@ pub(super) async fn upload(
 /// The deployment of a version; `None` when Ctrl-C came first.
 async fn find(ui: &Ui, client: &Client, layer: &str, version: &str) -> Result<Option<u64>, Failure> {
     let begun = Instant::now();
-    let mut screen = ui.interactive.then(Screen::default);
+    let mut screen = ui.live.then(Screen::default);
     loop {
         let looked = async {
             let found = client.of_version(layer, version).await?;

@@ -28,7 +28,7 @@ impl View {
     /// A tree in a terminal, lines elsewhere, nothing for programs.
     pub fn new(ui: &Ui) -> Self {
         Self {
-            screen: ui.interactive.then(Screen::default),
+            screen: ui.live.then(Screen::default),
             paint: ui.paint_errors,
             detail: None,
             ticks: 0,
@@ -57,6 +57,19 @@ impl View {
         }
     }
 
+    /// Leaves the modules as they ended.
+    pub fn end(&mut self) {
+        self.clear();
+        let lines = self.lines();
+        if let Some(screen) = &mut self.screen
+            && lines.len() > 1
+        {
+            // How the deployment ended is told below, in more words.
+            screen.draw(&lines[1..]);
+            screen.leave();
+        }
+    }
+
     /// Whether a plan was not shown before; remembers it.
     pub fn is_news(&mut self, hash: &str, seen: bool) -> bool {
         let first = self.plan.is_empty();
@@ -82,11 +95,18 @@ impl View {
     }
 
     fn draw(&mut self) {
-        let (Some(screen), Some(detail)) = (&mut self.screen, &self.detail) else { return };
+        let lines = self.lines();
+        if let Some(screen) = &mut self.screen {
+            screen.draw(&lines);
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let (Some(_), Some(detail)) = (&self.screen, &self.detail) else { return Vec::new() };
         let (width, height) = terminal_size::terminal_size_of(std::io::stderr())
             .map_or((80, 24), |(width, height)| (usize::from(width.0), usize::from(height.0)));
         let look = Look { paint: self.paint, width, height, now: Timestamp::now(), tick: self.ticks };
-        screen.draw(&frame(detail, &look));
+        frame(detail, &look)
     }
 }
 

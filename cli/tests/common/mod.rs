@@ -1,5 +1,5 @@
 //! Runs the command as a user would, outside of a terminal, against an installation whose answers were recorded.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
