@@ -1,0 +1,120 @@
+"""The permission for a path of the API is the permission to do that thing; a function can do its module's work only."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+from conftest import ACCOUNT, environment, local
+from installation import REGION, functions
+
+QUEUE = "modules:\n  - name: orders\n    type: sqs"
+
+
+def person(landfall, name: str, *allowed: str) -> Credentials:
+    """A user who may call these methods and paths of the API, and nothing else."""
+    iam = landfall.account.client("iam")
+    iam.create_user(UserName=name)
+    api = landfall.installation.api.split("//")[1].split(".")[0]
+    statement = {
+        "Effect": "Allow",
+        "Action": "execute-api:Invoke",
+        "Resource": [f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/$default/{path}" for path in allowed],
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=name, PolicyName="api", PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+
+def test_a_request_without_a_signature_is_refused(landfall):
+    request = urllib.request.Request(local(f"{landfall.installation.api}/layers"))
+    request.add_header("host", landfall.installation.api.split("/")[2])
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    assert refused.value.code == 403
+
+
+def test_a_reader_may_look_and_not_touch(landfall):
+    layer = landfall.name("watched")
+    landfall.deploy(f"{layer}.yaml", environment(layer, QUEUE), layer)
+    reader = person(landfall, "reader", "GET/*")
+    status, _ = landfall.call("GET", f"/layers/{layer}", credentials=reader)
+    assert status == 200
+    status, _ = landfall.call("POST", f"/layers/{layer}/deployments", {"action": "destroy"}, credentials=reader)
+    assert status == 403
+    assert landfall.tagged(layer)
+
+
+def test_who_may_deploy_one_layer_may_not_approve_and_not_touch_another(landfall):
+    mine, other = landfall.name("mine"), landfall.name("other")
+    for layer in (mine, other):
+        landfall.deploy(f"{layer}.yaml", environment(layer, QUEUE), layer)
+    developer = person(landfall, "developer", f"POST/layers/{mine}/deployments", f"GET/layers/{mine}/*")
+    status, _ = landfall.call("POST", f"/layers/{other}/deployments", {"action": "destroy"}, credentials=developer)
+    assert status == 403
+    status, answer = landfall.call("POST", f"/layers/{mine}/deployments", {"action": "destroy"}, credentials=developer)
+    assert status == 202, answer
+    asks = landfall.ended(mine, answer["number"])
+    path = f"/layers/{mine}/deployments/{asks['number']}/approval"
+    body = {"decision": "approve", "plan_hash": asks["plan"]["hash"]}
+    status, _ = landfall.call("POST", path, body, credentials=developer)
+    assert status == 403
+    assert landfall.approve(mine, asks)["outcome"] == "destroyed"
+
+
+def test_a_denied_action_in_the_middle_of_a_module_is_named_with_its_role_and_what_it_left(landfall):
+    layer = landfall.name("denied")
+    iam = landfall.account.client("iam")
+    role = f"{landfall.installation.stack}-sqs"
+    deny = {"Effect": "Deny", "Action": "sqs:CreateQueue", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    iam.put_role_policy(RoleName=role, PolicyName="taken-away", PolicyDocument=document)
+    try:
+        ended = landfall.deploy(f"{layer}.yaml", environment(layer, QUEUE), layer)
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="taken-away")
+    assert ended["status"] == "failed", ended
+    for fact in ("sqs:CreateQueue", role, f"{layer}-{layer}-orders"):
+        assert fact in ended["diagnostics"], ended["diagnostics"]
+    # What was made before the refusal is in the journal, and the next deployment goes on from there.
+    assert [arn for arn in landfall.tagged(layer) if ":kms:" in arn]
+    keys = len([arn for arn in landfall.tagged(layer) if ":kms:" in arn])
+    again = landfall.deploy(f"{layer}.yaml", environment(layer, QUEUE) + "# again\n", layer)
+    assert again["status"] == "succeeded", again
+    assert len([arn for arn in landfall.tagged(layer) if ":kms:" in arn]) == keys == 1
+
+
+def test_no_function_may_do_everything_or_hand_out_keys(landfall):
+    iam = landfall.account.client("iam")
+    for name in functions():
+        document = iam.get_role_policy(RoleName=f"{landfall.installation.stack}-{name}", PolicyName="function")
+        for statement in document["PolicyDocument"]["Statement"]:
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            assert not any(action.endswith(":*") or action == "*" for action in actions), (name, statement)
+            assert "iam:CreateAccessKey" not in actions, (name, statement)
+
+
+def test_the_policies_of_a_role_fit_into_what_iam_allows(landfall):
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: 10,240 characters, without white space.
+    iam = landfall.account.client("iam")
+    for name in functions():
+        role = f"{landfall.installation.stack}-{name}"
+        total = 0
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+            total += len("".join(json.dumps(document, separators=(",", ":")).split()))
+        assert total <= 10_240, (name, total)
+
+
+def test_nobody_but_lambda_takes_the_role_of_a_function(landfall):
+    role = landfall.account.client("iam").get_role(RoleName=f"{landfall.installation.stack}-sqs")["Role"]
+    assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "lambda.amazonaws.com"}
+    stranger = person(landfall, "stranger", "GET/*")
+    sts = landfall.account.client(
+        "sts", aws_access_key_id=stranger.access_key, aws_secret_access_key=stranger.secret_key
+    )
+    with pytest.raises(ClientError):
+        sts.assume_role(RoleArn=role["Arn"], RoleSessionName="stranger")
