@@ -37,10 +37,13 @@ pub struct Kind {
     /// What has to hold between inputs, beyond their types.
     pub check: Option<fn(&mut Check<'_, '_>)>,
     /// Files that its inputs refer to in a way that types do not show.
-    pub files: Option<fn(&Map<String, Value>) -> Vec<String>>,
+    pub files: Option<FilesOf>,
     /// Fields that people look for and that do not exist, with what to do instead.
     pub missed: &'static [(&'static str, &'static str)],
 }
+
+/// Paths, relative to the layer file, that complete inputs refer to.
+pub type FilesOf = fn(&Map<String, Value>) -> Vec<String>;
 
 impl Kind {
     /// A kind without anything, to start a definition from.

@@ -5,6 +5,7 @@ mod check;
 mod kind;
 mod kinds;
 mod layer;
+mod reference;
 mod resolve;
 mod schema;
 mod settings;
@@ -12,10 +13,12 @@ mod ty;
 
 pub use check::Check;
 pub use kind::{
-    Default, Grants, Holds, Input, Kind, Letters, NameParts, NameRule, Need, Output, Place, Presence, When, Wire,
+    Default, FilesOf, Grants, Holds, Input, Kind, Letters, NameParts, NameRule, Need, Output, Place, Presence, When,
+    Wire,
 };
 pub use kinds::{all as kinds, by_name as kind};
 pub use layer::{EnvironmentContext, EnvironmentModule, Layer, Link, Module, Scope};
+pub use reference::reference;
 pub use resolve::{Request, Resolved, resolve, support_files};
 pub use schema::schema;
 pub use ty::{Enum, Pattern, Support, Type, Versions};

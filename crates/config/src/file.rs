@@ -5,6 +5,7 @@ use crate::yaml::{Map, Node};
 
 /// What a file in the config bucket is.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one is made per file and taken apart at once")]
 pub enum File {
     /// It declares a layer.
     Layer(LayerFile),

@@ -49,6 +49,7 @@ bad! {
     wrong_types_in_the_envelope: b"name: 12\norg_name: Acme Corp\nproviders: {aws: {region: frankfurt, account_id: 1.5, acount: 1}}\nmodules: {}\nmodule: []\n";
     two_modules_of_one_name: format!("{ENVIRONMENT}modules:\n  - {{type: sqs, name: a}}\n  - {{type: sns, name: a}}\n  - type: s3\n  - type: s3\n");
     bad_module_entries: format!("{ENVIRONMENT}modules:\n  - sqs\n  - name: a\n  - {{type: sqs, name: my-queue}}\n  - {{type: sqs, depends_on: db}}\n");
+    variables_that_are_lists: b"name: app\nenvironments:\n  - {name: a, path: b, variables: {zones: [1, 2], size: {cpu: 1}, fine: 1.20}}\nmodules: []\n";
     bad_environment_entries: b"name: app\nenvironments:\n  - {name: a, pth: b}\n  - {name: b, path: c, vars: {x: 1}, variables: {x: 2}}\n  - {name: b, path: d}\nmodules: []\n";
 }
 
@@ -76,4 +77,15 @@ fn every_place_lies_on_the_line_that_it_names() {
     let item = &diagnostics.items()[0];
     assert_eq!((item.line, item.column, item.field.as_str()), (8, 23, "modules[0].name"));
     assert_eq!(source.slice(item.span), "é-ü");
+}
+
+#[test]
+fn account_ids_are_padded_however_they_are_written() {
+    for written in ["000123456789", "\"123456789\"", "123456789", "123456789.0"] {
+        let text = ENVIRONMENT.replace("000123456789", written) + "modules: []\n";
+        let source = Source::from_bytes("env.yaml", text.as_bytes(), &Limits::default()).unwrap();
+        let Ok(File::Layer(layer)) = classify(&source) else { panic!("{written} is refused") };
+        let landfall_config::FileScope::Environment { account_id, .. } = layer.scope else { panic!("an environment") };
+        assert_eq!(account_id.value, "000123456789", "{written}");
+    }
 }

@@ -207,5 +207,9 @@ pub(super) fn suggestion<'k>(word: &str, known: impl Iterator<Item = &'k str> + 
         return format!("did you mean `{known}`?");
     }
     let all: Vec<_> = known.take(12).map(|word| format!("`{word}`")).collect();
-    if all.is_empty() { none.to_owned() } else { format!("known are {}", all.join(", ")) }
+    match all.as_slice() {
+        [] => none.to_owned(),
+        [only] => format!("there is only {only}"),
+        all => format!("known are {}", all.join(", ")),
+    }
 }

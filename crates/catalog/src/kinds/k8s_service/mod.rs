@@ -192,6 +192,6 @@ pub(crate) const KIND: Kind = Kind {
         },
     ],
     check: Some(rules::check),
-    missed: &[("resource_limits.cpu", "the cpu is not limited"), ("domain", "use `public_uri`")],
+    missed: &[("domain", "use `public_uri`")],
     ..Kind::BLANK
 };

@@ -93,7 +93,7 @@ fn twice(
         check.error(
             &format!("ports[{index}].{field}"),
             format!("a second port has the {what} {shown}"),
-            format!("give every port a {what} of its own"),
+            format!("give each entry another {what}"),
         );
     }
 }
@@ -113,6 +113,7 @@ fn probe_port(check: &mut Check<'_, '_>, ports: &[Value], is_one: bool) {
     if is_one {
         names.push("main");
     }
+    names.dedup();
     if !names.contains(&wanted.as_str()) {
         let help =
             if names.is_empty() { "add `ports`".to_owned() } else { format!("name one of {}", names.join(", ")) };
