@@ -359,7 +359,7 @@ fn machines(resources: &mut Map<String, Value>, root: &Path, functions: &[Functi
                 "LoggingConfiguration": {
                     "Level": "ALL",
                     // Only references to documents travel through the machines.
-                    "IncludeExecutionData": true,
+                    "IncludeExecutionData": false,
                     "Destinations": [{ "CloudWatchLogsLogGroup": { "LogGroupArn": get(&format!("{logical}MachineLogs"), "Arn") } }],
                 },
                 "TracingConfiguration": { "Enabled": true },
