@@ -137,7 +137,7 @@ fn differences(
                 before: Before::Value(now.clone()),
                 after: After::Absent,
                 forces_replacement: false,
-                drift: !last.is_some_and(|last| last.contains_key(key)),
+                drift: last.is_some_and(|last| !last.contains_key(key)),
             });
         }
         return;

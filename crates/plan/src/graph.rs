@@ -1,6 +1,7 @@
 //! Order of things that need each other: modules of a layer, resources of a module.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 /// Things that need each other in a circle, in order, the first one repeated at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,41 +15,79 @@ impl std::fmt::Display for Cycle {
 
 impl std::error::Error for Cycle {}
 
-/// Topological order that stays as close to the given order as the needs allow. Needs that are not in the list are
-/// taken as met.
+/// Topological order that stays as close to the given order as the needs allow: of what is ready, the one that was
+/// given first comes first, so an order that fits is left as it is. Needs that are not in the list are taken as met.
+///
+/// # Errors
+/// The circle, when some of them need each other.
 pub fn order<'a>(nodes: &[(&'a str, Vec<&'a str>)]) -> Result<Vec<&'a str>, Cycle> {
-    let sets = ready_sets(nodes)?;
-    let level: BTreeMap<&str, usize> =
-        sets.iter().enumerate().flat_map(|(level, set)| set.iter().map(move |name| (*name, level))).collect();
-    let mut names: Vec<&str> = nodes.iter().map(|(name, _)| *name).collect();
-    names.sort_by_key(|name| level.get(name).copied().unwrap_or_default());
-    Ok(names)
+    let mut open = Open::new(nodes);
+    let mut ready: BinaryHeap<Reverse<usize>> = open.ready().into_iter().map(Reverse).collect();
+    let mut ordered = Vec::with_capacity(nodes.len());
+    while let Some(Reverse(at)) = ready.pop() {
+        ordered.push(nodes[at].0);
+        ready.extend(open.settle(at).into_iter().map(Reverse));
+    }
+    if ordered.len() == nodes.len() { Ok(ordered) } else { Err(circle(nodes, &ordered)) }
 }
 
 /// Groups in which every member can run at the same time, each group needing only earlier ones.
+///
+/// # Errors
+/// The circle, when some of them need each other.
 pub fn ready_sets<'a>(nodes: &[(&'a str, Vec<&'a str>)]) -> Result<Vec<Vec<&'a str>>, Cycle> {
-    let known: BTreeSet<&str> = nodes.iter().map(|(name, _)| *name).collect();
-    let mut done: BTreeSet<&str> = BTreeSet::new();
-    let mut sets = Vec::new();
-    while done.len() < known.len() {
-        let ready: Vec<&str> = nodes
-            .iter()
-            .filter(|(name, needs)| {
-                !done.contains(name) && needs.iter().all(|need| done.contains(need) || !known.contains(need))
-            })
-            .map(|(name, _)| *name)
-            .collect();
-        if ready.is_empty() {
-            return Err(circle(nodes, &done));
-        }
-        done.extend(&ready);
-        sets.push(ready);
+    let mut open = Open::new(nodes);
+    let mut ready = open.ready();
+    let mut sets: Vec<Vec<&str>> = Vec::new();
+    while !ready.is_empty() {
+        sets.push(ready.iter().map(|at| nodes[*at].0).collect());
+        ready = ready.into_iter().flat_map(|at| open.settle(at)).collect();
+        ready.sort_unstable();
     }
-    Ok(sets)
+    let settled = sets.concat();
+    if settled.len() == nodes.len() { Ok(sets) } else { Err(circle(nodes, &settled)) }
 }
 
-fn circle(nodes: &[(&str, Vec<&str>)], done: &BTreeSet<&str>) -> Cycle {
-    let needs: BTreeMap<&str, &Vec<&str>> = nodes.iter().map(|(name, needs)| (*name, needs)).collect();
+/// What is not settled: how many needs each node still has, and who waits for it.
+struct Open {
+    needs: Vec<usize>,
+    dependents: Vec<Vec<usize>>,
+}
+
+impl Open {
+    fn new(nodes: &[(&str, Vec<&str>)]) -> Self {
+        let place: HashMap<&str, usize> = nodes.iter().enumerate().map(|(at, (name, _))| (*name, at)).collect();
+        let mut open = Self { needs: vec![0; nodes.len()], dependents: vec![Vec::new(); nodes.len()] };
+        for (at, (_, needs)) in nodes.iter().enumerate() {
+            for need in needs.iter().filter_map(|need| place.get(need)) {
+                open.needs[at] += 1;
+                open.dependents[*need].push(at);
+            }
+        }
+        open
+    }
+
+    /// Those that need nothing, in the given order.
+    fn ready(&self) -> Vec<usize> {
+        (0..self.needs.len()).filter(|at| self.needs[*at] == 0).collect()
+    }
+
+    /// Those that became ready because this one is done.
+    fn settle(&mut self, at: usize) -> Vec<usize> {
+        let dependents = std::mem::take(&mut self.dependents[at]);
+        dependents
+            .into_iter()
+            .filter(|dependent| {
+                self.needs[*dependent] -= 1;
+                self.needs[*dependent] == 0
+            })
+            .collect()
+    }
+}
+
+fn circle(nodes: &[(&str, Vec<&str>)], done: &[&str]) -> Cycle {
+    let done: HashSet<&str> = done.iter().copied().collect();
+    let needs: HashMap<&str, &Vec<&str>> = nodes.iter().map(|(name, needs)| (*name, needs)).collect();
     let mut path: Vec<&str> = Vec::new();
     let mut at = nodes.iter().map(|(name, _)| *name).find(|name| !done.contains(name));
     while let Some(name) = at {
