@@ -358,7 +358,7 @@ fn machines(resources: &mut Map<String, Value>, root: &Path, functions: &[Functi
                 "DefinitionString": sub(definition.to_string()),
                 "LoggingConfiguration": {
                     "Level": "ALL",
-                    // Only references to documents travel through the machines.
+                    // Tokens of waiting tasks travel through the machines: whoever has one can end the wait.
                     "IncludeExecutionData": false,
                     "Destinations": [{ "CloudWatchLogsLogGroup": { "LogGroupArn": get(&format!("{logical}MachineLogs"), "Arn") } }],
                 },
