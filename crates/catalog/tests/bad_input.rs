@@ -30,6 +30,7 @@ bad! {
     empty_bucket_name: environment("  - type: s3\n    bucket_name: \"\"\n");
     subnets_that_overlap: environment("  - type: base\n    public_ipv4_cidr_blocks: [10.0.0.0/21, 10.0.8.0/21, 10.0.12.0/22]\n    private_ipv4_cidr_blocks: [10.0.128.0/21, 10.1.0.0/21, 10.0.144.0/33]\n");
     subnets_outside_of_the_network: environment("  - type: base\n    private_ipv4_cidr_blocks: [10.0.128.0/21, 10.1.0.0/21, 10.0.144.0/21]\n");
+    networks_too_large_and_too_small: environment("  - type: base\n    total_ipv4_cidr_block: 10.0.0.0/8\n    public_ipv4_cidr_blocks: [10.0.0.0/21, 10.0.8.0/29, 10.0.16.0/21]\n");
     subnets_of_two_zones: environment("  - type: base\n    public_ipv4_cidr_blocks: [10.0.0.0/21, 10.0.8.0/21]\n");
     half_of_an_existing_network: environment("  - type: base\n    vpc_id: vpc-0a1b2c3d4e5f60718\n    public_subnet_ids: [subnet-1]\n");
     log_kept_for_days_that_cloudwatch_does_not_know: environment("  - type: base\n    vpc_log_retention: 100\n");

@@ -84,15 +84,17 @@ fn check(check: &mut Check<'_, '_>) {
         }
         return;
     }
-    let Some(total) = check.text("total_ipv4_cidr_block").and_then(range) else { return };
+    let whole = check.text("total_ipv4_cidr_block").unwrap_or_default().to_owned();
+    let Some(total) = range(&whole) else { return };
+    size(check, "total_ipv4_cidr_block", &whole);
     let mut blocks: Vec<(String, (u32, u32))> = Vec::new();
     for input in ["public_ipv4_cidr_blocks", "private_ipv4_cidr_blocks"] {
         for (index, block) in check.items(input).to_vec().iter().enumerate() {
             let Some(text) = block.as_str() else { continue };
             let Some(block) = range(text) else { continue };
             let path = format!("{input}[{index}]");
+            size(check, &path, text);
             if block.0 < total.0 || block.1 > total.1 {
-                let whole = check.value("total_ipv4_cidr_block").as_str().unwrap_or_default().to_owned();
                 check.error(
                     &path,
                     format!("{text} lies outside of {whole}"),
@@ -104,6 +106,14 @@ fn check(check: &mut Check<'_, '_>) {
             }
             blocks.push((text.to_owned(), block));
         }
+    }
+}
+
+/// AWS makes networks and subnets from /16 down to /28.
+fn size(check: &mut Check<'_, '_>, path: &str, cidr: &str) {
+    let bits = cidr.split_once('/').and_then(|(_, bits)| bits.parse::<u8>().ok());
+    if bits.is_some_and(|bits| !(16..=28).contains(&bits)) {
+        check.error(path, format!("AWS does not take {cidr} for a network"), "choose a size from /16 to /28");
     }
 }
 
