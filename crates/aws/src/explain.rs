@@ -1,7 +1,6 @@
 //! From an SDK result to our error: what AWS answered, or why no answer came.
 
-use std::fmt;
-
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -16,20 +15,18 @@ pub trait Explain<T> {
     fn explain(self, operation: &str, resource: &str) -> Result<T>;
 }
 
-impl<T, E, R> Explain<T> for std::result::Result<T, SdkError<E, R>>
+impl<T, E> Explain<T> for std::result::Result<T, SdkError<E, HttpResponse>>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: fmt::Debug + Send + Sync + 'static,
 {
     fn explain(self, operation: &str, resource: &str) -> Result<T> {
         self.map_err(|error| classify(error, operation, resource).about(resource))
     }
 }
 
-fn classify<E, R>(error: SdkError<E, R>, operation: &str, resource: &str) -> Error
+fn classify<E>(error: SdkError<E, HttpResponse>, operation: &str, resource: &str) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: fmt::Debug + Send + Sync + 'static,
 {
     if let Some(refused) = refusal(&error) {
         let kind = match refused {
@@ -47,7 +44,12 @@ where
             let meta = context.err().meta();
             let code = meta.code().unwrap_or("Unknown").to_owned();
             let message = meta.message().unwrap_or("AWS gave no message").trim_end_matches('.').to_owned();
-            let kind = kind_of(&code, &message);
+            let kind = match (meta.code(), context.raw().status().as_u16()) {
+                // A proxy on the way answered, not the service: it has no error code.
+                (None, 429) => Kind::Throttled,
+                (None, 500..) => Kind::NotReady,
+                _ => kind_of(&code, &message),
+            };
             let mut ours = Error::new(kind, operation, format!("{message} ({code})"));
             if kind == Kind::Denied {
                 ours.hint = Some(hint(&code, &message, operation, resource));

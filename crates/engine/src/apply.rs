@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, StreamExt};
 use landfall_aws::{Error, Kind, Result};
 use landfall_plan::{Action, ResourceChange, resolve};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::graph::Node;
 use crate::journal::Entry;
@@ -91,13 +91,12 @@ impl Step<'_> {
         }
     }
 
-    /// The truth table of one resource. What AWS does not show and the journal recorded a moment ago counts as seen
-    /// ([`Entry::remembered`]).
+    /// The truth table of one resource. What AWS does not show counts as seen when the journal recorded it a moment ago,
+    /// or this deployment applied it: describes lag behind creates ([`Entry::remembered`]).
     ///
     /// | seen | journal | done |
     /// |---|---|---|
     /// | looked up | any | nothing |
-    /// | none | applied by this deployment, as desired | trusted: describes lag behind creates |
     /// | none | intent without id, too young, no name to find it by | waited out |
     /// | none | anything else | create |
     /// | being made or removed | any | waited for |
@@ -118,12 +117,6 @@ impl Step<'_> {
         }
         let begun = entry.is_some_and(|entry| entry.deployment == self.number);
         let Some(seen) = before else {
-            if let Some(entry) = entry
-                && begun
-                && entry.records(node, &desired)
-            {
-                return Ok(End::Done { action: Action::Keep, attributes: with_id(entry) });
-            }
             let open = entry.filter(|entry| entry.is_open_intent() && !node.kind.0.named());
             if let Some(left) = open.and_then(|entry| entry.unsettled(self.limits.settle)) {
                 let reason = "making sure that an interrupted creation left nothing".to_owned();
@@ -213,12 +206,4 @@ impl Step<'_> {
 pub(crate) fn gave_up(why: &str) -> Error {
     Error::new(Kind::Unexpected, "apply", format!("AWS gave up on it: {why}"))
         .hint("remove the cause and deploy again: the next plan replaces it")
-}
-
-fn with_id(entry: &Entry) -> Map<String, Value> {
-    let mut attributes = entry.attributes.clone();
-    if let Some(id) = &entry.id {
-        attributes.insert("id".into(), Value::String(id.clone()));
-    }
-    attributes
 }

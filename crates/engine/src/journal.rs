@@ -58,11 +58,15 @@ impl Entry {
         self.id.is_none() && !self.leaving
     }
 
-    /// The resource as the journal remembers it, when AWS does not show it and the journal is younger than describes
-    /// can be trusted (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
-    pub(crate) fn remembered(&self, settle: Duration) -> Option<Seen> {
+    /// The resource as the journal remembers it, when AWS does not show it: believed while the journal is younger than
+    /// describes can be trusted (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>), and for
+    /// as long as the deployment `number` that applied it goes on.
+    pub(crate) fn remembered(&self, settle: Duration, number: u64) -> Option<Seen> {
         let id = self.id.clone().filter(|_| !self.leaving)?;
-        self.unsettled(settle)?;
+        let ours = self.applied && self.deployment == number;
+        if !ours {
+            self.unsettled(settle)?;
+        }
         let status = if self.applied { Status::Ready } else { Status::Pending("nothing about it yet".to_owned()) };
         Some(Seen { id, properties: self.properties.clone(), attributes: self.attributes.clone(), status })
     }

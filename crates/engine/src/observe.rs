@@ -62,6 +62,8 @@ struct Question<'a> {
 pub(crate) struct Owner<'a> {
     pub layer: &'a str,
     pub module: &'a str,
+    /// Deployment that looks.
+    pub number: u64,
     /// How long the journal is believed more than a describe that shows nothing.
     pub settle: Duration,
 }
@@ -117,7 +119,8 @@ pub(crate) async fn observe(
         if let Some(shown) = &shown {
             refuse_foreign(question, shown, leftovers)?;
         }
-        let Some(mut answer) = shown.or_else(|| entry.and_then(|entry| entry.remembered(owner.settle))) else {
+        let Some(mut answer) = shown.or_else(|| entry.and_then(|entry| entry.remembered(owner.settle, owner.number)))
+        else {
             refuse_missing(question)?;
             continue;
         };

@@ -86,7 +86,8 @@ impl Engine {
         }
         let Built { nodes, notes, outputs } = built;
         let leftovers = leftovers(&nodes, &journal, &M::resources())?;
-        let owner = crate::observe::Owner { layer: &request.layer, module: &request.module, settle };
+        let owner =
+            crate::observe::Owner { layer: &request.layer, module: &request.module, number: request.number, settle };
         let seen = observe(self.aws(), &owner, &nodes, &leftovers, &journal).await?;
         let recorded_outputs = deployed.get(&request.module).map(|deployed| deployed.outputs.clone());
         Ok(Subject { module, nodes, notes, outputs, leftovers, journal, seen, recorded_outputs, defaults })

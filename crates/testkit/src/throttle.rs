@@ -80,7 +80,7 @@ fn too_fast(request: &HttpRequest) -> HttpResponse {
     let (status, body) = match service.as_str() {
         "ec2" => (503, xml("Response><Errors", "RequestLimitExceeded", "Errors></Response")),
         "s3" => (503, "<Error><Code>SlowDown</Code><Message>Reduce your request rate</Message></Error>".to_owned()),
-        "sns" | "iam" | "sts" => (400, xml("ErrorResponse", "Throttling", "ErrorResponse")),
+        "elasticache" | "iam" | "rds" | "sns" | "sts" => (400, xml("ErrorResponse", "Throttling", "ErrorResponse")),
         _ => (400, r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#.to_owned()),
     };
     HttpResponse::new(status.try_into().expect("a status"), SdkBody::from(body))

@@ -20,6 +20,8 @@ pub(super) struct Tally {
 
 /// How many accounts are worked on at a time.
 const AT_ONCE: usize = 3;
+/// How many cases are tried however long they take.
+const AT_LEAST: usize = 8;
 
 /// One case: the call with this number is broken in the creation, in the change and in the removal.
 #[derive(Clone, Copy, Debug)]
@@ -28,27 +30,34 @@ struct Case {
     fault: Fault,
 }
 
-/// Tries as many cases as fit into `time`, spread evenly over the calls.
+/// Tries as many cases as fit into `time`, in an order that is spread evenly over the calls wherever it ends.
 pub(super) async fn crashes<M: Module>(example: &Example, baseline: &Baseline, time: Duration) -> Tally {
     let began = Instant::now();
     let calls = calls::<M>(example).await;
     let most = calls.iter().copied().max().unwrap_or(0);
     let cases: Vec<Case> =
         (0..most).flat_map(|nth| [Fault::Before, Fault::After].map(|fault| Case { nth, fault })).collect();
-    // A case takes about as long as the life that was measured, and several go on at a time.
-    let each = baseline.life.max(began.elapsed()).max(Duration::from_millis(50));
-    let fitting = usize::try_from(2 * time.as_millis() / each.as_millis().max(1)).unwrap_or(usize::MAX).max(6);
-    let stride = cases.len().div_ceil(fitting).max(1);
-    // An odd stride alternates between before and after.
-    let stride = if stride > 1 && stride % 2 == 0 { stride + 1 } else { stride };
     let expected = changed::<M>(example).await;
-    let tried: usize = stream::iter(cases.iter().step_by(stride).copied())
-        .map(|case| crash::<M>(example, baseline, &expected, case))
+    let (expected, cases) = (&expected, &cases);
+    let tried: usize = stream::iter(spread(cases.len()).into_iter().enumerate())
+        .map(|(place, case)| async move {
+            if place >= AT_LEAST && began.elapsed() > time {
+                return 0;
+            }
+            crash::<M>(example, baseline, expected, cases[case]).await
+        })
         .buffer_unordered(AT_ONCE)
         .fold(0, async |sum, tried| sum + tried)
         .await;
     let possible = calls.iter().map(|calls| 2 * usize::try_from(*calls).unwrap_or(usize::MAX)).sum();
     Tally { tried, possible }
+}
+
+/// The numbers below `count`, every beginning of them spread evenly: by their bits in reverse.
+fn spread(count: usize) -> Vec<usize> {
+    let bits = count.next_power_of_two().trailing_zeros();
+    let reversed = |number: usize| if bits == 0 { 0 } else { number.reverse_bits() >> (usize::BITS - bits) };
+    (0..count.next_power_of_two()).map(reversed).filter(|number| *number < count).collect()
 }
 
 /// The inputs that the change brings.
@@ -137,4 +146,16 @@ async fn killed<M: Module>(world: &World, deployment: &Deployment, case: Case, c
     assert_eq!(world.apply::<M>(deployment).await, End::Done, "{place}: it may run once more");
     assert_eq!(world.writes(), BTreeMap::new(), "{place}: once more changes nothing");
     broken.map(|_| place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case_comes_once_and_the_first_ones_are_far_apart() {
+        assert_eq!(spread(6), [0, 4, 2, 1, 5, 3]);
+        assert_eq!(spread(1), [0]);
+        assert!(spread(0).is_empty());
+    }
 }

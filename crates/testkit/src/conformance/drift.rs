@@ -86,7 +86,7 @@ async fn repair<M: Module>(world: &mut World, example: &Example, baseline: &Base
 /// Describes that lag behind creates make no duplicates and no orphans, whether a step was killed or not.
 pub(super) async fn lag<M: Module>(example: &Example, baseline: &Baseline) {
     let name = &example.name;
-    let mut world = lagging().await;
+    let mut world = lagging(baseline).await;
     let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
     world.plan::<M>(&mut first).await;
     assert_eq!(world.apply::<M>(&first).await, End::Done, "{name}: it is created while describes lag");
@@ -97,9 +97,11 @@ pub(super) async fn lag<M: Module>(example: &Example, baseline: &Baseline) {
     destroyed::<M>(&mut world, &format!("{name}: destroyed while describes lag")).await;
 
     let writes: u64 = baseline.writes.values().sum();
-    let stride = usize::try_from(writes.div_ceil(6)).unwrap_or(1).max(1);
+    // Every wait for a describe that can be believed costs a large module as long as a life.
+    let kills = if baseline.life < Duration::from_secs(1) { 6 } else { 2 };
+    let stride = usize::try_from(writes.div_ceil(kills)).unwrap_or(1).max(1);
     for nth in (0..writes).step_by(stride) {
-        let mut world = lagging().await;
+        let mut world = lagging(baseline).await;
         let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
         world.plan::<M>(&mut first).await;
         let Some(broken) = world.killed_at_write::<M>(&first, nth, Fault::After).await else { continue };
@@ -107,7 +109,7 @@ pub(super) async fn lag<M: Module>(example: &Example, baseline: &Baseline) {
         assert_eq!(world.apply::<M>(&first).await, End::Done, "{context}: a rerun converges");
         assert_eq!(counted(&world), baseline.tagged, "{context}: every resource exists once");
 
-        let mut world = lagging().await;
+        let mut world = lagging(baseline).await;
         let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
         world.plan::<M>(&mut first).await;
         world.killed_at_write::<M>(&first, nth, Fault::After).await;
@@ -115,9 +117,11 @@ pub(super) async fn lag<M: Module>(example: &Example, baseline: &Baseline) {
     }
 }
 
-async fn lagging() -> World {
+/// A world in which describes lag for two looks. The journal has to be believed until then, however long the steps of a
+/// large module take.
+async fn lagging(baseline: &Baseline) -> World {
     let mut world = World::new().await;
-    world.settle = Duration::from_millis(600);
+    world.settle = baseline.life.max(Duration::from_millis(600));
     world.engine.aws().watch().hide_fresh(2);
     world
 }

@@ -19,8 +19,9 @@ use serde_json::{Map, Value};
 
 use crate::world::World;
 
-/// How long the crashes of one module may take; with more calls than that allows, calls are sampled evenly.
-const CRASHES: Duration = Duration::from_secs(40);
+/// Seconds that the whole suite of one module may take, unless `LANDFALL_CONFORMANCE_SECONDS` says otherwise. With
+/// more calls than that allows the crashes are sampled evenly.
+const SECONDS: u64 = 50;
 
 /// One example of a module's inputs. `ACCOUNT` in a text stands for the account's id.
 #[derive(Clone, Debug, Deserialize)]
@@ -59,6 +60,9 @@ struct Baseline {
 pub async fn run<M: Module>(examples: &str) {
     let examples: Vec<Example> = serde_json::from_str(examples).expect("the examples are a JSON list");
     assert!(!examples.is_empty(), "a module has at least one example");
+    let began = Instant::now();
+    let seconds = std::env::var("LANDFALL_CONFORMANCE_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    let time = Duration::from_secs(seconds.unwrap_or(SECONDS));
     let mut baselines = Vec::new();
     let mut repaired = 0;
     for example in &examples {
@@ -75,10 +79,9 @@ pub async fn run<M: Module>(examples: &str) {
     refusals::throttled::<M>(example).await;
     let denied = refusals::denied::<M>(example, baseline).await;
     drift::lag::<M>(example, baseline).await;
-    let began = Instant::now();
     let (mut tried, mut possible) = (0, 0);
     for (index, (example, baseline)) in examples.iter().zip(&baselines).enumerate() {
-        let left = CRASHES.saturating_sub(began.elapsed());
+        let left = time.saturating_sub(began.elapsed());
         let share = left / u32::try_from(examples.len() - index).unwrap_or(1);
         let tally = crashes::crashes::<M>(example, baseline, share).await;
         tried += tally.tried;
@@ -87,9 +90,10 @@ pub async fn run<M: Module>(examples: &str) {
     assert!(tried > 0, "no call was broken");
     assert!(repaired > 0, "no drift could be made");
     println!(
-        "{}: {} examples; {tried} of {possible} crashes tried, {repaired} drifts repaired, {denied} denied",
+        "{}: {} examples in {} s; {tried} of {possible} crashes tried, {repaired} drifts repaired, {denied} denied",
         M::KIND,
-        examples.len()
+        examples.len(),
+        began.elapsed().as_secs()
     );
 }
 
