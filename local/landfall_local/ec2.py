@@ -82,6 +82,8 @@ def create_flow_logs(params):
     answer = ec2._create_flow_logs(params)
     for flow_log in re.findall(r"<item>(fl-\w+)</item>", answer[2].decode()):
         flow_log_roles[flow_log] = ec2._p(params, "DeliverLogsPermissionArn")
+        # MiniStack looks for the tags of another type.
+        ec2._parse_tag_specs(params, "vpc-flow-log", flow_log)
     return answer
 
 
