@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::api::{Detail, read};
-use crate::client::Client;
+use crate::api::{Deployment, Detail, Layer, read};
+use crate::client::{Client, layer_path};
 use crate::error::{Exit, Failure};
 use crate::plan_view::Planned;
 use crate::ui::Ui;
@@ -108,9 +108,14 @@ impl Follow<'_> {
                 (Err(_), Some(at)) if at.elapsed() < PATIENCE => {}
                 (Err(failure), _) => return Err(failure.with_hint_if_none(self.how_to_return())),
             }
+            if ended.detail.deployment.status == "queued" {
+                let why = self.why_queued(&ended.detail.deployment).await;
+                ended.detail.deployment.message = ended.detail.deployment.message.take().or(why);
+            }
             if !self.ui.json && !self.ui.live {
                 let events = self.client.events(self.layer, self.number, view.newest()).await?;
                 view.events(self.ui, &events);
+                view.waits(self.ui, &ended.detail.deployment);
             }
             view.show(&ended.detail);
             if alive(view, &mut interrupt, self.plan(&mut ended)).await.transpose()?.is_none() {
@@ -133,6 +138,21 @@ impl Follow<'_> {
                 return Ok(ended);
             }
         }
+    }
+
+    /// What a queued deployment waits for: the one of its layer that runs, or one of its environment. Who may not look
+    /// at them waits without knowing.
+    async fn why_queued(&self, deployment: &Deployment) -> Option<String> {
+        for layer in std::iter::once(self.layer).chain(deployment.environment_choice.as_deref()) {
+            let record: Layer = read(&self.client.get(&layer_path(layer)).await.ok()?).ok()?;
+            let Some(number) = record.running.filter(|number| layer != self.layer || *number != self.number) else {
+                continue;
+            };
+            let detail: Detail = read(&self.client.detail_json(layer, number).await.ok()?).ok()?;
+            let what = crate::tree::doing(&detail.deployment, &detail.runs);
+            return Some(format!("{layer}/{number} comes first ({what})"));
+        }
+        None
     }
 
     /// Fetches the plan once there is one, and again when it is another.

@@ -384,3 +384,21 @@ fn a_running_layer_shows_who_holds_it() {
     assert!(text.contains("locked for  applying shop/12, since"), "{text}");
     assert!(text.contains("follow it: landfall status shop/12 --follow"), "{text}");
 }
+
+#[test]
+fn a_queued_deployment_says_what_comes_first() {
+    let queued = deployment(13, "queued", json!({}));
+    let approval = json!({ "plan_hash": "3f2a9c77aa01bb02cc03" });
+    let first = deployment(12, "running", json!({ "phase": "awaiting-approval", "approval": approval }));
+    let superseded = deployment(13, "superseded", json!({ "superseded_by": 14 }));
+    let none = json!({ "events": [] });
+    let installation = Installation::new()
+        .answer("GET /layers/shop/deployments/13", 200, detail(&queued, json!([])))
+        .answer("GET /layers/shop/deployments/13", 200, detail(&superseded, json!([])))
+        .answer("GET /layers/shop", 200, json!({ "layer": "shop", "running": 12, "waiting": 13 }))
+        .answer("GET /layers/shop/deployments/12", 200, detail(&first, json!([])))
+        .answer("GET /layers/shop/deployments/13/events", 200, none);
+    let text = transcript(&installation, &["status", "shop/13", "--follow"]);
+    assert!(text.contains("waits               shop/12 comes first (waits for an approval)"), "{text}");
+    assert!(text.ends_with("follow that one: landfall status shop/14 --follow\n[exit 6]\n"), "{text}");
+}

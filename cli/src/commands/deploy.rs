@@ -69,7 +69,7 @@ pub(super) fn pack(ui: &Ui, file: &Path, target: &TargetArgs) -> Result<Package,
         let bytes = std::fs::read(&place).map_err(|error| file_failure("read", &place, &error))?;
         uploads.push(Upload { key: format!("{folder}{path}"), bytes, environment: None, actor: None });
     }
-    let actor = std::env::var("USER").ok().filter(|user| !user.is_empty());
+    let actor = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|user| !user.is_empty());
     uploads.push(Upload { key: key.clone(), bytes, environment: target.env.clone(), actor });
     Ok(Package { layer, key, uploads })
 }

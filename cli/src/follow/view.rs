@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::{SignedDuration, Timestamp};
 use landfall_plan::{Paint, Tone};
 
-use crate::api::{Detail, Event};
+use crate::api::{Deployment, Detail, Event};
 use crate::live::Screen;
 use crate::tree::{Look, frame};
 use crate::ui::Ui;
@@ -22,6 +22,7 @@ pub struct View {
     told: HashSet<(Option<Timestamp>, String, Option<String>, String)>,
     newest: Option<Timestamp>,
     plan: String,
+    waits: Option<String>,
 }
 
 impl View {
@@ -35,6 +36,7 @@ impl View {
             told: HashSet::new(),
             newest: None,
             plan: String::new(),
+            waits: None,
         }
     }
 
@@ -61,7 +63,12 @@ impl View {
     pub fn end(&mut self) {
         self.clear();
         let lines = self.lines();
+        let has_worked = self
+            .detail
+            .as_ref()
+            .is_some_and(|detail| matches!(detail.deployment.status.as_str(), "succeeded" | "failed"));
         if let Some(screen) = &mut self.screen
+            && has_worked
             && lines.len() > 1
         {
             // How the deployment ended is told below, in more words.
@@ -91,6 +98,17 @@ impl View {
             if self.told.insert(identity) {
                 ui.line(event_line(ui, event));
             }
+        }
+    }
+
+    /// Writes what a queued deployment waits for, whenever that changes.
+    pub fn waits(&mut self, ui: &Ui, deployment: &Deployment) {
+        let Some(why) = deployment.message.as_ref().filter(|_| deployment.status == "queued") else { return };
+        if self.waits.as_ref() != Some(why) {
+            let event =
+                Event { at: Some(Timestamp::now()), kind: "waits".to_owned(), module: None, message: why.clone() };
+            ui.line(event_line(ui, &event));
+            self.waits = Some(why.clone());
         }
     }
 

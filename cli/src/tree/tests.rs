@@ -49,8 +49,8 @@ fn every_state_of_a_module_shows_its_time_and_why_it_waits() {
     ├─ ⠹ orders   sqs        1m 02s  waits: the key is being created
     ├─ ✗ db       postgres   1m 01s  access denied: rds:CreateDBCluster is missing…
     ├─ ⠹ events   sns            2s
-    ├─ ⊘ site     s3                 not started because db failed
     ├─ · worker   iam-role           waits for orders, events
+    ├─ ⊘ site     s3                 not started because db failed
     └─ = 2 modules unchanged
     ");
 }
