@@ -7,9 +7,10 @@ MiniStack lacks is added before it starts.
 
 import ministack.app as ministack
 
-from landfall_local import ec2, service_linked_roles
+from landfall_local import ec2, iam_policies, service_linked_roles
 
 ec2.install()
+iam_policies.install()
 service_linked_roles.install()
 behind_proxy = ministack.app
 

@@ -190,16 +190,22 @@ async fn observe_one(aws: &Aws, bucket: &str, wanted: &Wanted<'_>) -> Result<Opt
     if found.is_empty() && (wanted.id.is_none() || wanted.leaving) {
         return Ok(None);
     }
-    let objects: Map<String, Value> = found
-        .into_iter()
-        .map(|(key, etag)| {
-            // The copy's ETag is its source's, unless one of them was uploaded in parts: then it was noted.
-            let source = recorded.get(&key).filter(|_| copies.get(&key) == Some(&etag));
-            let etag = source.cloned().unwrap_or(etag);
-            (key, Value::String(etag))
-        })
-        .collect();
+    let objects = by_source(found, &recorded, &copies);
     Ok(Some(Seen::ready(bucket, json!({ "bucket": bucket, "objects": objects }))))
+}
+
+/// ETags of sources for ETags of copies. They are the same, unless the source was uploaded in parts or is encrypted
+/// in another way (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html>): then both were noted.
+fn by_source(
+    found: BTreeMap<String, String>,
+    recorded: &BTreeMap<String, String>,
+    copies: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let source = |key: &String, etag: String| {
+        let noted = recorded.get(key).filter(|_| copies.get(key) == Some(&etag));
+        noted.cloned().unwrap_or(etag)
+    };
+    found.into_iter().map(|(key, etag)| (key.clone(), source(&key, etag))).collect()
 }
 
 /// ETags of these keys, as far as they exist; `None` when there is no bucket. Lists page after page and jumps over
@@ -300,6 +306,15 @@ mod tests {
     #[test]
     fn keys_are_encoded_for_a_copy() {
         assert_eq!(encoded("config/prod/a b+ü.html"), "config/prod/a%20b%2B%C3%BC.html");
+    }
+
+    #[test]
+    fn a_copy_stands_for_its_source_until_somebody_changes_it() {
+        let map = |key: &str, etag: &str| BTreeMap::from([(key.to_owned(), etag.to_owned())]);
+        let (recorded, copies) = (map("film", "parts-2"), map("film", "whole"));
+        assert_eq!(by_source(map("film", "whole"), &recorded, &copies), map("film", "parts-2"));
+        assert_eq!(by_source(map("film", "changed"), &recorded, &copies), map("film", "changed"));
+        assert_eq!(by_source(map("page", "same"), &recorded, &copies), map("page", "same"));
     }
 
     #[test]
