@@ -29,7 +29,8 @@ struct Resource {
 /// A queue with a policy of the size that real ones have; every third one differs from what is there.
 fn resource(number: usize) -> Resource {
     let name = format!("queue-{number}");
-    let needs: Vec<String> = if number % RESOURCES == 0 { vec![] } else { vec![format!("queue-{}", number - 1)] };
+    let needs: Vec<String> =
+        if number.is_multiple_of(RESOURCES) { vec![] } else { vec![format!("queue-{}", number - 1)] };
     let statement = |sid: usize| {
         json!({
             "Sid": format!("Statement{sid}"), "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111122223333:root" },
@@ -50,7 +51,7 @@ fn resource(number: usize) -> Resource {
     if let Some(need) = needs.first() {
         desired["key"] = json!(Token::attribute(need, "arn").to_string());
     }
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         desired["delay"] = json!(5);
         desired["policy"]["Statement"][2]["Action"] = json!("sqs:*");
     }

@@ -1,6 +1,7 @@
 //! The plan of a whole layer: its modules in order, its counts, and the hash that an approval binds to.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::change::{Action, Risk};
@@ -92,6 +93,64 @@ impl Plan {
     /// Hex SHA-256 over the plan's canonical JSON. An approval names it, so it binds to exactly these changes.
     pub fn hash(&self) -> String {
         let value = serde_json::to_value(self).unwrap_or_default();
-        hex::encode(Sha256::digest(crate::diff::canonical(&value).to_string()))
+        let mut text = String::new();
+        write_canonical(&value, &mut text);
+        hex::encode(Sha256::digest(text))
+    }
+}
+
+/// Writes JSON whose object keys are sorted.
+fn write_canonical(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(fields) => {
+            let mut sorted: Vec<_> = fields.iter().collect();
+            sorted.sort_unstable_by_key(|(key, _)| *key);
+            text.push('{');
+            for (at, (key, item)) in sorted.into_iter().enumerate() {
+                if at > 0 {
+                    text.push(',');
+                }
+                write_string(key, text);
+                text.push(':');
+                write_canonical(item, text);
+            }
+            text.push('}');
+        }
+        Value::Array(items) => {
+            text.push('[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    text.push(',');
+                }
+                write_canonical(item, text);
+            }
+            text.push(']');
+        }
+        Value::String(string) => write_string(string, text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => text.push_str(&value.to_string()),
+    }
+}
+
+fn write_string(string: &str, text: &mut String) {
+    text.push_str(&serde_json::to_string(string).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn text(value: &Value) -> String {
+        let mut text = String::new();
+        write_canonical(value, &mut text);
+        text
+    }
+
+    #[test]
+    fn the_hash_sees_values_and_not_the_order_of_keys() {
+        let document = json!({ "b": [1, 2.5, null, true, { "ü": "\"\n" }], "a": {} });
+        assert_eq!(text(&document), crate::diff::canonical(&document).to_string());
+        assert_eq!(text(&json!({ "x": 1, "y": 2 })), text(&json!({ "y": 2, "x": 1 })));
+        assert_ne!(text(&json!({ "x": [1, 2] })), text(&json!({ "x": [2, 1] })));
     }
 }
