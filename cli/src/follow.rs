@@ -85,7 +85,8 @@ impl Follow<'_> {
             Ok(Ended { why: End::Final, .. }) => view.end(),
             _ => view.clear(),
         }
-        report::tell(self, ended?).await
+        let ended = ended.map_err(|failure| failure.with_hint_if_none(self.how_to_return()))?;
+        report::tell(self, ended).await
     }
 
     async fn watch(&self, view: &mut View, mut interrupt: Interrupt<'_>) -> Result<Ended, Failure> {
@@ -106,15 +107,17 @@ impl Follow<'_> {
                     answered = Some(Instant::now());
                 }
                 (Err(_), Some(at)) if at.elapsed() < PATIENCE => {}
-                (Err(failure), _) => return Err(failure.with_hint_if_none(self.how_to_return())),
+                (Err(failure), _) => return Err(failure),
             }
             if ended.detail.deployment.status == "queued" {
                 let why = self.why_queued(&ended.detail.deployment).await;
                 ended.detail.deployment.message = ended.detail.deployment.message.take().or(why);
             }
             if !self.ui.json && !self.ui.live {
-                let events = self.client.events(self.layer, self.number, view.newest()).await?;
-                view.events(self.ui, &events);
+                // Events that cannot be read now are read the next time; how it ends is told all the same.
+                if let Ok(events) = self.client.events(self.layer, self.number, view.newest()).await {
+                    view.events(self.ui, &events);
+                }
                 view.waits(self.ui, &ended.detail.deployment);
             }
             view.show(&ended.detail);
