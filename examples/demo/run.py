@@ -40,7 +40,10 @@ class Demo:
         shown = " ".join(words)
         print(f"\033[2m$ landfall {shown}\033[0m" if COLOR else f"$ landfall {shown}", flush=True)
         begun = time.monotonic()
-        code = subprocess.run(["landfall", *words], cwd=self.layers, env=self.environment, check=False).returncode
+        # Nobody answers questions here, so that it runs alike in a terminal and elsewhere.
+        ran = subprocess.run(
+            ["landfall", *words], cwd=self.layers, env=self.environment, stdin=subprocess.DEVNULL, check=False)
+        code = ran.returncode
         if code != ends:
             raise Broken(f"`landfall {shown}` ended with {code}, not with {ends}")
         return time.monotonic() - begun
