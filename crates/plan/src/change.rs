@@ -70,9 +70,9 @@ pub enum Before {
 pub enum After {
     /// It will not exist.
     Absent,
-    /// It will have this value.
+    /// It will have this value. Tokens may stand inside it for parts that are known once other resources are applied.
     Value(Value),
-    /// It is known once other resources are applied.
+    /// All of it is known once other resources are applied.
     KnownAfterApply,
 }
 

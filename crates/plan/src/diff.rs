@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::change::{Action, After, AttributeChange, Before, Field, OnChange, Risk};
-use crate::token::tokens;
+use crate::token::is_token;
 
 /// Tags are shared with other tools (the Kubernetes controllers tag subnets, cost tools tag everything): keys that
 /// neither the config nor the last apply names are not ours to remove.
@@ -98,8 +98,15 @@ fn worse(left: OnChange, right: OnChange) -> OnChange {
     if rank(right) > rank(left) { right } else { left }
 }
 
+/// A value that is nothing but unknown is known after apply; a document in which something is unknown is shown with
+/// what is known of it, because that is what a reader approves.
 fn after(value: &Value) -> After {
-    if tokens(value).is_empty() { After::Value(value.clone()) } else { After::KnownAfterApply }
+    match value {
+        Value::String(text) if is_token(text) => After::KnownAfterApply,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            After::Value(value.clone())
+        }
+    }
 }
 
 fn differences(

@@ -61,6 +61,12 @@ pub fn tokens(value: &Value) -> Vec<Token> {
     found
 }
 
+/// Whether a text is one token and nothing else.
+pub(crate) fn is_token(text: &str) -> bool {
+    let mut pieces = pieces(text);
+    matches!((pieces.next(), pieces.next()), (Some(Piece::Token(_)), None))
+}
+
 fn collect(value: &Value, found: &mut Vec<Token>) {
     match value {
         Value::String(text) => found.extend(pieces(text).filter_map(|piece| match piece {

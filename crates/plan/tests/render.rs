@@ -209,6 +209,25 @@ fn a_destruction_lists_what_goes_and_what_stays_for_a_while() {
 }
 
 #[test]
+fn a_document_with_unknown_parts_shows_what_is_known() {
+    let resource = |arn: &str| {
+        policy(
+            json!([{ "Sid": "Read", "Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+            "Resource": [arn, format!("{arn}/*")] }]),
+        )
+    };
+    let unknown = resource("${landfall:bucket.arn}");
+    let new = resource_with("policy", Action::Create, vec![new("document", unknown.clone())]);
+    let old = resource("arn:aws:s3:::staging-checkout-old");
+    let update = resource_with("other", Action::Update, vec![changed("document", old, unknown)]);
+    insta::assert_snapshot!(render(&plan(vec![module("uploads", "s3", vec![new, update])]), style(100)));
+}
+
+fn resource_with(name: &str, action: Action, attributes: Vec<AttributeChange>) -> ResourceChange {
+    resource(name, "AWS::S3::BucketPolicy", action, attributes)
+}
+
+#[test]
 fn reordered_lists_show_their_order() {
     let long = |names: &[&str]| json!(names.iter().map(|name| name.repeat(12)).collect::<Vec<_>>());
     let group = resource(

@@ -6,6 +6,7 @@ use crate::change::{After, AttributeChange, Before};
 use crate::render::paint::Tone;
 use crate::render::value::{Line, document, inline, line_diff, scalars, unpacked};
 use crate::render::{Page, UNKNOWN};
+use crate::token::{Token, resolve};
 
 /// Attributes stand this far in.
 const INDENT: usize = 6;
@@ -42,14 +43,14 @@ impl Row<'_> {
     fn render(&self, page: &mut Page) {
         match (&self.change.before, &self.change.after) {
             (Before::Absent, After::Absent) => {}
-            (Before::Absent, After::Value(value)) => self.added(page, &unpacked(value)),
+            (Before::Absent, After::Value(value)) => self.added(page, &readable(value)),
             (Before::Absent, After::KnownAfterApply) => {
                 let before = if self.is_new { "" } else { "(none)" };
                 self.arrow(page, before, UNKNOWN);
             }
             (Before::Value(value), After::Absent) => self.removed(page, &unpacked(value)),
             (Before::Value(value), After::KnownAfterApply) => self.unknown(page, &unpacked(value)),
-            (Before::Value(before), After::Value(after)) => self.changed(page, &unpacked(before), &unpacked(after)),
+            (Before::Value(before), After::Value(after)) => self.changed(page, &unpacked(before), &readable(after)),
         }
     }
 
@@ -185,6 +186,16 @@ impl Row<'_> {
         }
         remark
     }
+}
+
+/// A value with its unknown parts in words.
+fn readable(value: &Value) -> Value {
+    let words = |token: &Token| {
+        let (Token::Attribute { resource: owner, attribute: part } | Token::Output { module: owner, output: part }) =
+            token;
+        Some(Value::String(format!("({owner}.{part} after apply)")))
+    };
+    resolve(&unpacked(value), &words).value
 }
 
 fn lines_word(count: usize) -> &'static str {
