@@ -146,6 +146,9 @@ class Demo:
 
 def main() -> int:
     begun = time.monotonic()
+    if not (BINARIES / "landfall").exists():
+        print(f"error: there is no command at {BINARIES}; start the demonstration with `make demo`", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory(prefix="landfall-demo-") as folder:
         demo = Demo(Path(folder))
         try:
