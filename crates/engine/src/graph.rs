@@ -113,13 +113,7 @@ impl Graph {
         if self.nodes.iter().any(|node| node.name == name) {
             self.broken.get_or_insert(format!("{name}: two resources have this name"));
         }
-        let needs = tokens(&desired)
-            .into_iter()
-            .filter_map(|token| match token {
-                Token::Attribute { resource, .. } => Some(resource),
-                Token::Output { .. } => None,
-            })
-            .collect();
+        let needs = needs_of(&desired);
         self.nodes.push(Node { name: name.clone(), kind, desired, needs, tags });
         Handle { name, kind: PhantomData }
     }
@@ -178,6 +172,15 @@ impl Graph {
         nodes.sort_by_key(|node| place.get(node.name.as_str()).copied());
         Ok(nodes)
     }
+}
+
+/// The resources that properties refer to.
+pub(crate) fn needs_of(properties: &Value) -> BTreeSet<String> {
+    let resource = |token| match token {
+        Token::Attribute { resource, .. } => Some(resource),
+        Token::Output { .. } => None,
+    };
+    tokens(properties).into_iter().filter_map(resource).collect()
 }
 
 pub(crate) fn tags(layer: &str, module: &str, resource: &str) -> Tags {

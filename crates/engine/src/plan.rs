@@ -143,10 +143,15 @@ pub(crate) fn allowed(computed: &ResourceChange, approved: Option<&ResourceChang
     if fits {
         return Ok(());
     }
+    let noticed = if computed.action == Action::Update { " in a way that users may notice" } else { "" };
     Err(Error::new(
         landfall_aws::Kind::Conflict,
         "apply",
-        format!("it would now be {}, but the plan that was approved said {}", verb(computed.action), verb(said)),
+        format!(
+            "it would now be {}{noticed}, but the plan that was approved said {}",
+            verb(computed.action),
+            verb(said)
+        ),
     )
     .about(&computed.resource)
     .hint("something changed since the plan was made: deploy again to see the new plan"))
@@ -159,5 +164,162 @@ fn verb(action: Action) -> &'static str {
         Action::Update => "updated",
         Action::Replace => "replaced",
         Action::Delete => "deleted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use landfall_aws::{Aws, Result, Tags};
+    use landfall_plan::{After, Field, OnChange};
+    use serde::{Deserialize, Serialize};
+    use serde_json::json;
+
+    use crate::graph::needs_of;
+    use crate::resource::{Changes, Intent, Progress, Resource, Wanted, registered};
+
+    #[derive(Serialize, Deserialize)]
+    struct Disk {
+        name: String,
+    }
+
+    #[async_trait::async_trait]
+    impl Resource for Disk {
+        const KIND: &'static str = "Test::Disk";
+        const FIELDS: &'static [Field] = &[
+            Field { name: "zone", on_change: OnChange::Replace },
+            Field { name: "class", on_change: OnChange::Disruptive },
+        ];
+        const DATA: Option<&'static str> = Some("what is on the disk");
+
+        fn name(properties: &Value) -> Option<String> {
+            Some(properties.get("name")?.as_str()?.to_owned())
+        }
+        async fn observe(_aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {
+            Ok(vec![None; wanted.len()])
+        }
+        async fn create(&self, _aws: &Aws, _intent: &Intent) -> Result<Progress> {
+            Ok(Progress::done(&self.name))
+        }
+        async fn update(&self, _aws: &Aws, changes: &Changes<'_>) -> Result<Progress> {
+            Ok(Progress::done(changes.id()))
+        }
+        async fn delete(_aws: &Aws, seen: &Seen, _recorded: &Value) -> Result<Progress> {
+            Ok(Progress::done(&seen.id))
+        }
+    }
+
+    fn disk(properties: &Value) -> Node {
+        let needs = needs_of(properties);
+        Node {
+            name: "disk".to_owned(),
+            kind: registered::<Disk>(),
+            desired: properties.clone(),
+            needs,
+            tags: Tags::new(),
+        }
+    }
+
+    fn properties(zone: &str, class: &str, size: u32) -> Value {
+        json!({ "name": "d", "zone": zone, "class": class, "size": size })
+    }
+
+    /// What the config wants × what was applied last × what is there.
+    #[test]
+    fn the_truth_table_of_a_change() {
+        let wanted = properties("a", "slow", 1);
+        let same = wanted.clone();
+        let (grown, faster, moved) =
+            (properties("a", "slow", 9), properties("a", "fast", 1), properties("b", "slow", 1));
+        let ready = |properties: &Value| Some(Seen::ready("d-1", properties.clone()));
+        let going = |properties: &Value| ready(properties).map(|seen| seen.status(Status::Deleting));
+        let broken = |properties: &Value| ready(properties).map(|seen| seen.status(Status::Failed("no room".into())));
+        let rows: [(&str, Option<&Value>, Option<Seen>, Action, Risk, bool); 10] = [
+            ("new", None, None, Action::Create, Risk::Low, false),
+            ("deleted outside", Some(&same), None, Action::Create, Risk::Low, true),
+            ("as wanted", Some(&same), ready(&same), Action::Keep, Risk::Low, false),
+            ("adopted", None, ready(&same), Action::Keep, Risk::Low, false),
+            ("config changed", Some(&grown), ready(&grown), Action::Update, Risk::Low, false),
+            ("changed outside", Some(&same), ready(&grown), Action::Update, Risk::Low, true),
+            ("noticed", Some(&faster), ready(&faster), Action::Update, Risk::Elevated, false),
+            ("only at creation", Some(&moved), ready(&moved), Action::Replace, Risk::High, false),
+            ("being removed", Some(&same), going(&same), Action::Create, Risk::Low, true),
+            ("given up", Some(&same), broken(&same), Action::Replace, Risk::High, false),
+        ];
+        let node = disk(&wanted);
+        for (case, recorded, seen, action, risk, drift) in rows {
+            let entry = recorded.map(|properties| Entry::of(&node, &Seen::ready("d-1", properties.clone())));
+            let change = change(&node, &wanted, entry.as_ref(), seen.as_ref());
+            assert_eq!((change.action, change.risk), (action, risk), "{case}: {change:?}");
+            assert_eq!(change.attributes.iter().any(|attribute| attribute.drift), drift, "{case}: {change:?}");
+            let plain = risk == Risk::Low && (action != Action::Create || recorded.is_none());
+            assert_eq!(change.reason.is_empty(), plain, "{case}: a risk and a loss have a reason: {change:?}");
+        }
+    }
+
+    #[test]
+    fn a_replacement_says_what_forces_it_and_what_is_lost() {
+        let node = disk(&properties("a", "slow", 1));
+        let seen = Seen::ready("d-1", properties("b", "slow", 1));
+        let change = change(&node, &node.desired, None, Some(&seen));
+        assert_eq!(change.reason, "zone can only be set at creation; replacing it loses what is on the disk");
+    }
+
+    #[test]
+    fn what_refers_to_a_new_resource_is_known_after_apply_and_to_a_kept_one_at_once() {
+        let wanted = json!({ "name": "d", "zone": "${landfall:other.zone}" });
+        let nodes = [Node { name: "other".to_owned(), ..disk(&json!({ "name": "o" })) }, disk(&wanted)];
+        let there = Seen::ready("d-1", json!({ "name": "d", "zone": "b" }));
+        let mut seen = BTreeMap::from([("disk".to_owned(), there)]);
+        let planned = changes(&nodes, &Journal::new(), &seen, &mut Known::new());
+        assert_eq!(planned.resources[1].action, Action::Replace);
+        assert_eq!(planned.resources[1].attributes[0].after, After::KnownAfterApply);
+        seen.insert("other".to_owned(), Seen::ready("o-1", json!({ "name": "o" })).with("zone", "b"));
+        let planned = changes(&nodes, &Journal::new(), &seen, &mut Known::new());
+        assert_eq!(planned.resources[1].action, Action::Keep);
+        assert!(planned.unrecorded, "the journal knows neither");
+    }
+
+    fn of(action: Action, risk: Risk) -> ResourceChange {
+        ResourceChange {
+            resource: "disk".to_owned(),
+            kind: "Test::Disk".to_owned(),
+            name: None,
+            action,
+            risk,
+            reason: String::new(),
+            attributes: Vec::new(),
+            note: String::new(),
+        }
+    }
+
+    /// Computed × approved (rows and columns: keep, create, update, update that users notice, replace, delete, not in
+    /// the plan); `x` is allowed, `b` only when this deployment began it.
+    #[test]
+    fn the_table_of_what_an_approval_allows() {
+        let kinds = [
+            Some(of(Action::Keep, Risk::Low)),
+            Some(of(Action::Create, Risk::Low)),
+            Some(of(Action::Update, Risk::Low)),
+            Some(of(Action::Update, Risk::Elevated)),
+            Some(of(Action::Replace, Risk::High)),
+            Some(of(Action::Delete, Risk::High)),
+            None,
+        ];
+        let table = ["xxxxxxx", "bxbbxbb", "xxxxxxx", ".x.xxx.", "....x..", "....xx."];
+        for (computed, row) in kinds.iter().flatten().zip(table) {
+            for (approved, cell) in kinds.iter().zip(row.chars()) {
+                let seen = (
+                    allowed(computed, approved.as_ref(), false).is_ok(),
+                    allowed(computed, approved.as_ref(), true).is_ok(),
+                );
+                let expected = match cell {
+                    'x' => (true, true),
+                    'b' => (false, true),
+                    _ => (false, false),
+                };
+                assert_eq!(seen, expected, "{computed:?} under {approved:?}");
+            }
+        }
     }
 }

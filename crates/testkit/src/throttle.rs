@@ -1,7 +1,9 @@
 //! AWS that says "too fast": answers the next calls with the error that each service uses for it, without doing them.
+//! It also counts the calls to DynamoDB that pass.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::http::{
@@ -16,6 +18,7 @@ use aws_smithy_types::body::SdkBody;
 pub struct Throttle {
     left: Arc<AtomicU64>,
     refused: Arc<AtomicU64>,
+    passed: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
 #[derive(Debug)]
@@ -44,6 +47,24 @@ impl Throttle {
         self.refused.load(Ordering::SeqCst)
     }
 
+    /// Calls of an operation of DynamoDB that passed.
+    pub fn calls(&self, operation: &str) -> u64 {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).get(operation).copied().unwrap_or(0)
+    }
+
+    /// Counts from zero.
+    pub fn reset(&self) {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn count(&self, request: &HttpRequest) {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        if let Some(operation) = target.strip_prefix("DynamoDB_20120810.") {
+            let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+            *passed.entry(operation.to_owned()).or_default() += 1;
+        }
+    }
+
     fn takes(&self) -> bool {
         let taken = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         if taken {
@@ -65,6 +86,7 @@ impl HttpConnector for Throttled<SharedHttpConnector> {
         if self.throttle.takes() {
             return HttpConnectorFuture::ready(Ok(too_fast(&request)));
         }
+        self.throttle.count(&request);
         self.inner.call(request)
     }
 }

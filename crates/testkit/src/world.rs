@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_types::retry::RetryConfig;
-use landfall_aws::{Fault, Mode};
+use landfall_aws::{Error, Fault, Mode};
 use landfall_catalog::{Layer, Link, Module as Config, Scope};
 use landfall_engine::{Engine, Limits, Module, Op, Outcome, Request, Response};
 use landfall_plan::{ModuleChange, ModulePlan, Plan, PlanRequest, RunDocument, RunModule, SupportFile};
-use landfall_state::{AcquireRequest, DocumentRef, JournalEntry, Lease, ModuleRecord, RunStart, Settings, Store};
+use landfall_state::{AcquireRequest, DocumentRef, JournalEntry, Lease, ModuleRecord, Run, RunStart, Settings, Store};
 use serde_json::{Map, Value, json};
 
 use crate::local::{Account, LocalAws};
@@ -179,6 +179,43 @@ impl World {
         self.apply_counted::<M>(deployment).await.0
     }
 
+    /// Runs one step within these bounds.
+    ///
+    /// # Errors
+    /// When the step could not record how it ended.
+    pub async fn step_within<M: Module>(&self, deployment: &Deployment, limits: Limits) -> Result<Response, Error> {
+        self.engine.step::<M>(self.request(deployment, Op::Reconcile), limits).await
+    }
+
+    /// How the module's run is recorded.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub async fn run(&self, deployment: &Deployment) -> Run {
+        let runs = self.store.runs(LAYER, deployment.number).await.expect("runs are read");
+        runs.into_iter().find(|run| run.module == MODULE).expect("the module runs")
+    }
+
+    /// Lets another module of the deployment wait for this one.
+    ///
+    /// # Panics
+    /// When the state does not take it.
+    pub async fn dependent(&self, deployment: &Deployment, module: &str, token: &str) {
+        let needs = vec![MODULE.to_owned()];
+        let start = RunStart { module: module.to_owned(), kind: "any".to_owned(), needs, unchanged: false };
+        self.store.writer(&self.lease).begin_runs(deployment.number, vec![start]).await.expect("the run begins");
+        self.store.await_dependencies(LAYER, deployment.number, module, token).await.expect("it waits");
+    }
+
+    /// Whether a module that waits has not been woken.
+    ///
+    /// # Panics
+    /// When it has no run.
+    pub async fn waits(&self, deployment: &Deployment, module: &str) -> bool {
+        let runs = self.store.runs(LAYER, deployment.number).await.expect("runs are read");
+        runs.into_iter().find(|run| run.module == module).expect("it has a run").task_token.is_some()
+    }
+
     /// Runs one step; `None` when another one has to follow.
     async fn step<M: Module>(&self, deployment: &Deployment) -> Option<End> {
         match self.engine.step::<M>(self.request(deployment, Op::Reconcile), self.limits()).await {
@@ -264,6 +301,14 @@ impl World {
             .with_max_backoff(Duration::from_millis(20));
         let config = self.account.sdk_config().await.to_builder().retry_config(retry).build();
         self.engine = Engine::new(&throttle.config(&config), self.store.clone(), self.account.target());
+    }
+
+    /// Counts what the engine writes to the state.
+    pub async fn meter(&mut self, meter: &Throttle) {
+        let config = self.account.sdk_config().await;
+        let settings = Settings { table: "landfall".to_owned(), bucket: self.store.bucket().to_owned() };
+        self.store = Store::new(&meter.config(&config), settings);
+        self.engine = Engine::new(&config, self.store.clone(), self.account.target());
     }
 
     /// Lets the module's own calls be made by a role that may do everything but `action`.
@@ -403,7 +448,8 @@ impl World {
         self.engine.aws().watch().begin(Mode::WriteUntil(Instant::now() + Duration::from_secs(3600)));
     }
 
-    fn limits(&self) -> Limits {
+    /// The bounds of a step that has two minutes.
+    pub fn limits(&self) -> Limits {
         let deadline = Instant::now() + Duration::from_secs(120);
         Limits { settle: self.settle, lease: self.lease_life, ..Limits::until(deadline) }
     }

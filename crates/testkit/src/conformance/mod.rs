@@ -8,7 +8,7 @@ mod drift;
 mod life;
 mod refusals;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use landfall_catalog::Link;
@@ -107,7 +107,8 @@ async fn is_complete<M: Module>(
     context: &str,
 ) {
     is_journalled(world, context).await;
-    assert_eq!(&counted(world), expected, "{context}: every resource exists once");
+    let found = counted(world);
+    assert_eq!(&found, expected, "{context}: every resource exists once: {:?}", world.inventory());
     let mut again = world.deploy::<M>(Some(inputs), &example.links).await;
     let plan = world.plan::<M>(&mut again).await;
     assert_eq!(
@@ -116,6 +117,9 @@ async fn is_complete<M: Module>(
         "{context}: nothing is left to do: {}",
         described(&plan)
     );
+    let planned: BTreeSet<String> = plan.resources.into_iter().map(|change| change.resource).collect();
+    let journalled: BTreeSet<String> = world.journal().await.into_iter().map(|entry| entry.resource).collect();
+    assert_eq!(journalled, planned, "{context}: the journal has every resource and no other");
 }
 
 /// Fails unless every entry of the journal is settled.
