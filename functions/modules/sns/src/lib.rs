@@ -3,6 +3,8 @@
 mod subscription;
 mod topic;
 
+use std::collections::BTreeSet;
+
 use landfall_engine::{Context, Graph, Module, Outputs, Registered, Result, registered};
 use landfall_resources::Key;
 use serde::Deserialize;
@@ -41,8 +43,10 @@ impl Module for Sns {
         let name = if inputs.fifo { format!("{}.fifo", cx.name()) } else { cx.name() };
         let key = graph.add("key", Key::for_services(cx, &format!("Messages of the topic {name}"), &PUBLISHERS));
         let topic = graph.add("topic", Topic::new(name, &inputs, key.arn(), cx));
-        for queue in inputs.sqs_subscribers {
-            graph.add(subscription::label(&queue), Subscription { topic: topic.arn(), queue });
+        // A queue that is named twice receives every message once.
+        let queues: BTreeSet<String> = inputs.sqs_subscribers.into_iter().collect();
+        for queue in queues {
+            graph.add(subscription::label(&queue, cx), Subscription { topic: topic.arn(), queue });
         }
         Ok(Outputs::new().with("topic_arn", topic.arn()).with("kms_arn", key.arn()))
     }

@@ -1,8 +1,8 @@
 //! A queue's subscription to the topic.
 
 use landfall_engine::{
-    Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Token, Wanted, async_trait,
-    tokens, tolerate,
+    Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Token, Wanted,
+    async_trait, tokens, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,12 +19,17 @@ pub struct Subscription {
 }
 
 /// Name of the resource of a subscriber. It follows from the text of the input, so adding or removing another
-/// subscriber leaves it alone.
-pub(crate) fn label(queue: &str) -> String {
+/// subscriber leaves it alone. Region and account are part of it where they are not the topic's own.
+pub(crate) fn label(queue: &str, cx: &Context) -> String {
     match tokens(&Value::String(queue.to_owned())).first() {
         Some(Token::Output { module, .. }) => format!("subscription-{module}"),
         Some(Token::Attribute { resource, .. }) => format!("subscription-{resource}"),
-        None => format!("subscription-{}", queue.rsplit(':').next().unwrap_or(queue)),
+        None => {
+            let parts: Vec<&str> = queue.split(':').skip(3).collect();
+            let foreign = |part: &&str| **part != cx.region && **part != cx.account_id;
+            let parts: Vec<&str> = parts.iter().filter(|part| foreign(part)).copied().collect();
+            format!("subscription-{}", parts.join("-"))
+        }
     }
 }
 
