@@ -144,7 +144,7 @@ pub struct PlanArgs {
 /// How a file is known in the config bucket.
 #[derive(Args, Clone, Debug)]
 pub struct TargetArgs {
-    /// Key in the config bucket: the file's name when not given.
+    /// Key in the config bucket; when not given the one that the layer has, or for a new layer the file's name.
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
     /// Environment to use, for a service that lists several.

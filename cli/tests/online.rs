@@ -354,6 +354,7 @@ fn a_plan_is_uploaded_aside_and_not_under_its_key() {
     let more = json!({ "layer": "web", "action": "plan", "outcome": "planned", "plan": plan_ref("low") });
     let installation = Installation::new()
         .answer("GET /installation", 200, json!({ "config_bucket": "lf-config" }))
+        .answer("GET /layers/web", 200, json!({ "layer": "web", "status": "deployed", "key": "apps/web.yaml" }))
         .answer("POST /layers/web/deployments", 202, json!({ "number": 4 }))
         .answer("GET /layers/web/deployments/4", 200, detail(&deployment(4, "succeeded", more), json!([])))
         .answer("GET /layers/web/deployments/4/events", 200, json!({ "events": [] }))
@@ -362,9 +363,13 @@ fn a_plan_is_uploaded_aside_and_not_under_its_key() {
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(done.stdout.contains("1 to create"), "{}", done.stdout);
     let asked = installation.sent("POST /layers/web/deployments");
-    assert_eq!((&asked["action"], &asked["key"]), (&json!("plan"), &json!("web.yaml")));
+    assert_eq!(
+        (&asked["action"], &asked["key"]),
+        (&json!("plan"), &json!("apps/web.yaml")),
+        "the key that the layer has"
+    );
     let object = asked["upload"]["key"].as_str().unwrap();
-    assert!(object.starts_with(".landfall/uploads/") && object.ends_with("/web.yaml"), "{object}");
+    assert!(object.starts_with(".landfall/uploads/") && object.ends_with("/apps/web.yaml"), "{object}");
     assert!(installation.requests().iter().any(|request| request.line == format!("PUT lf-config/{object}")));
 }
 

@@ -8,9 +8,9 @@ use landfall_plan::Tone;
 use serde_json::json;
 
 use crate::account::{Account, Upload};
-use crate::api::Installation;
+use crate::api::{Installation, Layer, read};
 use crate::args::{DeployArgs, Place, TargetArgs};
-use crate::client::Client;
+use crate::client::{Client, layer_path};
 use crate::error::{Exit, Failure, file_failure};
 use crate::files::{check, travelling};
 use crate::follow::{Decider, Follow};
@@ -24,10 +24,28 @@ const PICKED_UP_WITHIN: Duration = Duration::from_secs(90);
 pub(super) struct Package {
     /// The layer.
     pub layer: LayerFile,
-    /// Key of the layer file.
-    pub key: String,
-    /// Support files, then the layer file.
-    pub uploads: Vec<Upload>,
+    bytes: Vec<u8>,
+    /// Support files: path relative to the layer file, content.
+    files: Vec<(String, Vec<u8>)>,
+    environment: Option<String>,
+}
+
+impl Package {
+    /// Support files, then the layer file, as objects of the config bucket.
+    pub fn uploads(self, key: &str) -> Vec<Upload> {
+        let folder = key.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
+        let support = self.files.into_iter().map(|(path, bytes)| Upload {
+            key: format!("{folder}{path}"),
+            bytes,
+            environment: None,
+            actor: None,
+        });
+        let mut uploads: Vec<Upload> = support.collect();
+        let actor = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+        let actor = actor.filter(|user| !user.is_empty());
+        uploads.push(Upload { key: key.to_owned(), bytes: self.bytes, environment: self.environment, actor });
+        uploads
+    }
 }
 
 /// Uploads and follows.
@@ -36,7 +54,8 @@ pub async fn run(ui: &Ui, place: &Place, args: &DeployArgs) -> Result<Exit, Fail
     let client = Client::open(Account::open(place).await?).await?;
     let installation = client.installation().await?;
     let layer = package.layer.name.value.clone();
-    let version = upload(ui, &client, &installation, &package.uploads).await?;
+    let key = key_of(&client, &layer, &args.file, &args.target).await?;
+    let version = upload(ui, &client, &installation, &package.uploads(&key)).await?;
     let Some(number) = find(ui, &client, &layer, &version).await? else {
         ui.note(format!("the upload is done; what came of it: landfall history {layer}"));
         return Ok(Exit::Interrupted);
@@ -56,22 +75,31 @@ pub async fn run(ui: &Ui, place: &Place, args: &DeployArgs) -> Result<Exit, Fail
 
 /// Checks a layer file and collects what travels with it.
 pub(super) fn pack(ui: &Ui, file: &Path, target: &TargetArgs) -> Result<Package, Failure> {
-    let key = target.key_of(file)?;
+    target.key_of(file)?;
     let checked = check(file, target.env.as_deref());
     if checked.is_valid() && !checked.diagnostics.is_empty() && !ui.json {
         ui.note(checked.rendered(ui));
     }
     let (layer, bytes, refers_to) = checked.into_layer(ui)?;
     choose(&layer, target)?;
-    let folder = key.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
-    let mut uploads = Vec::new();
+    let mut files = Vec::new();
     for (path, place) in travelling(file, &refers_to)? {
-        let bytes = std::fs::read(&place).map_err(|error| file_failure("read", &place, &error))?;
-        uploads.push(Upload { key: format!("{folder}{path}"), bytes, environment: None, actor: None });
+        files.push((path, std::fs::read(&place).map_err(|error| file_failure("read", &place, &error))?));
     }
-    let actor = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|user| !user.is_empty());
-    uploads.push(Upload { key: key.clone(), bytes, environment: target.env.clone(), actor });
-    Ok(Package { layer, key, uploads })
+    Ok(Package { layer, bytes, files, environment: target.env.clone() })
+}
+
+/// The key of a layer file: as given, else the one that the layer has, else the file's name.
+pub(super) async fn key_of(client: &Client, layer: &str, file: &Path, target: &TargetArgs) -> Result<String, Failure> {
+    if target.key.is_none()
+        // Who may not look at the layer learns from a rejection that it has another key.
+        && let Ok(answer) = client.get(&layer_path(layer)).await
+        && let Ok(Layer { key: Some(key), status, .. }) = read(&answer)
+        && status != "destroyed"
+    {
+        return Ok(key);
+    }
+    target.key_of(file)
 }
 
 /// A service that lists several environments is not deployed to any of them by chance.

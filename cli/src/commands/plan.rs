@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use crate::account::{Account, Upload};
 use crate::args::{Place, PlanArgs};
 use crate::client::{Client, Order};
-use crate::commands::deploy::{pack, upload};
+use crate::commands::deploy::{key_of, pack, upload};
 use crate::error::{Exit, Failure};
 use crate::follow::{Decider, Follow};
 use crate::ui::Ui;
@@ -18,16 +18,18 @@ pub async fn run(ui: &Ui, place: &Place, args: &PlanArgs) -> Result<Exit, Failur
     let package = pack(ui, &args.file, &args.target)?;
     let client = Client::open(Account::open(place).await?).await?;
     let installation = client.installation().await?;
-    let folder = aside(&package.uploads);
+    let layer = package.layer.name.value.clone();
+    let key = key_of(&client, &layer, &args.file, &args.target).await?;
+    let uploads = package.uploads(&key);
+    let folder = aside(&uploads);
     let uploads: Vec<Upload> =
-        package.uploads.into_iter().map(|file| Upload { key: format!("{folder}/{}", file.key), ..file }).collect();
+        uploads.into_iter().map(|file| Upload { key: format!("{folder}/{}", file.key), ..file }).collect();
     let version = upload(ui, &client, &installation, &uploads).await?;
-    let layer = package.layer.name.value;
-    let object = format!("{folder}/{}", package.key);
+    let object = format!("{folder}/{key}");
     let order = Order {
         action: "plan",
         upload: Some((&object, Some(&version))),
-        key: Some(&package.key),
+        key: Some(&key),
         environment: args.target.env.as_deref(),
     };
     let number = client.order(&layer, &order).await?.number;
