@@ -54,17 +54,22 @@ pub struct Error {
     /// AWS error code, if AWS answered.
     pub code: Option<String>,
     /// What was being done, for example `CreateQueue`.
-    pub operation: String,
+    pub operation: Box<str>,
     /// What it was done to, for example the queue's name.
-    pub resource: Option<String>,
+    pub resource: Option<Box<str>>,
     /// What went wrong: lower case, no full stop.
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
     /// What it left behind.
     pub leftover: Leftover,
-    /// AWS request id.
-    pub request_id: Option<String>,
+    origin: Box<Origin>,
+}
+
+/// Where an error comes from. Apart, so that results stay small.
+#[derive(Debug, Default)]
+struct Origin {
+    request_id: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -74,13 +79,12 @@ impl Error {
         Self {
             kind,
             code: None,
-            operation: operation.into(),
+            operation: operation.into().into(),
             resource: None,
             message: message.into(),
             hint: None,
             leftover: Leftover::Unknown,
-            request_id: None,
-            source: None,
+            origin: Box::default(),
         }
     }
 
@@ -94,7 +98,7 @@ impl Error {
     /// Adds what it is about.
     #[must_use]
     pub fn about(mut self, resource: impl Into<String>) -> Self {
-        self.resource = Some(resource.into());
+        self.resource = Some(resource.into().into());
         self
     }
 
@@ -108,7 +112,14 @@ impl Error {
     /// Adds the cause.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.origin.source = Some(source.into());
+        self
+    }
+
+    /// Adds the id of the request, by which AWS support finds it.
+    #[must_use]
+    pub fn request(mut self, id: Option<&str>) -> Self {
+        self.origin.request_id = id.map(str::to_owned);
         self
     }
 
@@ -175,7 +186,7 @@ impl fmt::Display for Error {
             write!(f, " of {resource}")?;
         }
         write!(f, ": {}", self.message)?;
-        if let Some(request) = &self.request_id {
+        if let Some(request) = &self.origin.request_id {
             write!(f, " (request {request})")?;
         }
         Ok(())
@@ -184,7 +195,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+        self.origin.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
     }
 }
 

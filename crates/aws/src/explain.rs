@@ -60,9 +60,8 @@ where
                     Leftover::Unknown
                 }
             };
-            ours.request_id = error.meta().extra("aws_request_id").map(str::to_owned);
             ours.code = Some(code);
-            ours
+            ours.request(error.meta().extra("aws_request_id"))
         }
         SdkError::TimeoutError(_) => Error::new(Kind::NotReady, operation, "no answer in time").caused_by(error),
         SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {

@@ -1,10 +1,14 @@
 //! The entry of a module function: from the process's start to one step per invocation.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use aws_config::SdkConfig;
 use lambda_runtime::{LambdaEvent, service_fn};
 use landfall_aws::{Target, base_config};
 use landfall_state::{Settings, Store};
+use serde::Deserialize;
 
 use crate::module::Module;
 use crate::step::{Engine, Limits, Request, Response};
@@ -23,17 +27,39 @@ pub async fn run<M: Module>() -> Result<(), lambda_runtime::Error> {
         .init();
     let base = base_config().await;
     let store = Store::new(&base, Settings::from_env()?);
-    let region = base.region().map(ToString::to_string).unwrap_or_default();
-    let engine = tokio::sync::OnceCell::new();
-    let (engine, store, base, region) = (&engine, &store, &base, &region);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
-        // The function's own ARN names the account and the partition it runs in.
-        let target = target(&event.context.invoked_function_arn, region);
-        let engine: &Engine = engine.get_or_init(|| async { Engine::new(base, store.clone(), target) }).await;
+    let engines = Engines { base, store, made: Mutex::default() };
+    let engines = &engines;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Invocation>| async move {
+        let engine = engines.of(event.payload.target);
         let limits = Limits::until(deadline(event.context.deadline));
-        step::<M>(engine, event.payload, limits).await
+        step::<M>(&engine, event.payload.request, limits).await
     }))
     .await
+}
+
+/// What the state machines send.
+#[derive(Debug, Deserialize)]
+struct Invocation {
+    /// Where the layer lives; need not be the region of the installation.
+    target: Target,
+    #[serde(flatten)]
+    request: Request,
+}
+
+/// One engine for each target that the function has worked in.
+struct Engines {
+    base: SdkConfig,
+    store: Store,
+    made: Mutex<BTreeMap<String, Arc<Engine>>>,
+}
+
+impl Engines {
+    fn of(&self, target: Target) -> Arc<Engine> {
+        // A map of finished engines stays whole whatever panicked while holding it.
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = format!("{}/{}", target.account_id, target.region);
+        Arc::clone(made.entry(place).or_insert_with(|| Arc::new(Engine::new(&self.base, self.store.clone(), target))))
+    }
 }
 
 async fn step<M: Module>(engine: &Engine, request: Request, limits: Limits) -> Result<Response, lambda_runtime::Error> {
@@ -54,13 +80,6 @@ async fn step<M: Module>(engine: &Engine, request: Request, limits: Limits) -> R
     }
 }
 
-fn target(function_arn: &str, region: &str) -> Target {
-    let mut parts = function_arn.split(':');
-    let partition = parts.nth(1).unwrap_or("aws").to_owned();
-    let account_id = parts.nth(2).unwrap_or_default().to_owned();
-    Target { account_id, region: region.to_owned(), partition }
-}
-
 fn deadline(epoch_milliseconds: u64) -> Instant {
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(epoch_milliseconds);
     Instant::now() + at.duration_since(SystemTime::now()).unwrap_or_default()
@@ -68,11 +87,16 @@ fn deadline(epoch_milliseconds: u64) -> Instant {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
-    fn the_function_arn_names_account_and_partition() {
-        let seen = target("arn:aws-cn:lambda:cn-north-1:123456789012:function:landfall-sqs:7", "cn-north-1");
-        assert_eq!((seen.partition.as_str(), seen.account_id.as_str()), ("aws-cn", "123456789012"));
+    fn an_invocation_names_the_target_beside_the_request() {
+        let text = r#"{"op":"plan","layer":"shop","number":3,"module":"orders",
+            "lease":{"layer":"shop","token":7,"holder":"h","expires_at":"2026-11-25T10:00:00Z"},
+            "run":{"key":"k","sha256":"h"},"target":{"account_id":"123456789012","region":"cn-north-1","partition":"aws-cn"}}"#;
+        let invocation: Invocation = serde_json::from_str(text).unwrap();
+        assert_eq!(invocation.target.region, "cn-north-1");
+        assert_eq!((invocation.request.number, invocation.request.module.as_str()), (3, "orders"));
     }
 }

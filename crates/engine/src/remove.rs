@@ -159,13 +159,13 @@ impl Step<'_> {
             self.recorder.forgotten(removal.name).await?;
             return Ok(End::Gone);
         };
-        if let Some(change) = &removal.change {
-            if let Err(refused) = self.permit(change, false) {
-                return Err(match &seen.status {
-                    Status::Failed(why) => gave_up(why),
-                    Status::Ready | Status::Pending(_) | Status::Deleting => refused,
-                });
-            }
+        if let Some(change) = &removal.change
+            && let Err(refused) = self.permit(change, false)
+        {
+            return Err(match &seen.status {
+                Status::Failed(why) => gave_up(why),
+                Status::Ready | Status::Pending(_) | Status::Deleting => refused,
+            });
         }
         if seen.status == Status::Deleting {
             return Ok(End::Pending { after: Duration::from_secs(10), reason: "it is being deleted".to_owned() });

@@ -6,7 +6,7 @@ use landfall_aws::Fault;
 use landfall_engine::Module;
 use landfall_plan::{Action, ModuleChange, ModulePlan};
 
-use super::{Baseline, Example, counted, described, is_complete};
+use super::{Baseline, Example, counted, described, is_complete, say};
 use crate::world::{End, World};
 
 /// How many resources are tampered with in each way.
@@ -27,7 +27,7 @@ async fn tags<M: Module>(world: &mut World, example: &Example, baseline: &Baseli
     for (arn, tags) in world.inventory().into_iter().take(TAMPERED) {
         let context = format!("{}: the tag landfall:module of {arn} was changed", example.name);
         if let Err(error) = world.account.tag(&arn, "landfall:module", "somebody-else") {
-            println!("{context}: not tried, because the local AWS refused it: {error}");
+            say(&format!("{context}: not tried, because the local AWS refused it: {error}"));
             continue;
         }
         let plan = repair::<M>(world, example, baseline, &context).await;
