@@ -10,8 +10,9 @@ import ministack.app as ministack
 from landfall_local import ec2, iam_policies, service_linked_roles
 
 ec2.install()
-iam_policies.install()
 service_linked_roles.install()
+# Last: it goes on from what the others answer.
+iam_policies.install()
 behind_proxy = ministack.app
 
 
