@@ -21,6 +21,11 @@ async fn events_come_in_order_and_after_a_moment(world: World) {
         world.store.event("shop", 1, &event).await.unwrap();
     }
     world.store.event("shop", 10, &event(3, "of another deployment")).await.unwrap();
+    for microsecond in (1..=6).rev() {
+        world.store.event("shop", 2, &event(microsecond, &format!("step {microsecond}"))).await.unwrap();
+    }
+    let steps = world.store.events("shop", 2, None).await.unwrap();
+    assert!(steps.is_sorted_by_key(|event| event.at), "{steps:?}");
     let kinds = async |after: Option<i64>| {
         let events = world.store.events("shop", 1, after.map(at)).await.unwrap();
         events.into_iter().map(|event| event.kind).collect::<Vec<_>>()
