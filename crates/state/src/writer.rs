@@ -58,8 +58,8 @@ pub struct Deployed<'a> {
     pub region: &'a str,
     /// Account.
     pub account_id: &'a str,
-    /// What exists.
-    pub status: LayerStatus,
+    /// What exists; `None` leaves what is recorded.
+    pub status: Option<LayerStatus>,
     /// The config it was brought to; `None` leaves the recorded one.
     pub config: Option<DeployedConfig>,
 }
@@ -193,19 +193,18 @@ impl<'a> Writer<'a> {
     pub async fn layer_deployed(&self, deployed: Deployed<'_>) -> Result<(), StateError> {
         let now = self.store.now();
         let config = if deployed.config.is_some() { ", config = :config" } else { "" };
+        let status = if deployed.status.is_some() { "#status = :status, " } else { "" };
         let mut update = Write::update(
             self.pk(),
             keys::LAYER,
             format!(
-                "SET #status = :status, #scope = :scope, environment = :environment, org_name = :org, \
-                 #region = :region, account_id = :account, updated_at = :now{config}"
+                "SET {status}#scope = :scope, environment = :environment, org_name = :org, #region = :region, \
+                 account_id = :account, updated_at = :now{config}"
             ),
         )
         .when("attribute_exists(pk)")
-        .name("#status", "status")
         .name("#scope", "scope")
         .name("#region", "region")
-        .value(":status", attribute(&deployed.status)?)
         .value(":scope", attribute(&deployed.scope)?)
         .value(":environment", text(deployed.environment))
         .value(":org", text(deployed.org_name))
@@ -215,17 +214,14 @@ impl<'a> Writer<'a> {
         if let Some(config) = &deployed.config {
             update = update.value(":config", attribute(config)?);
         }
+        if let Some(status) = &deployed.status {
+            update = update.name("#status", "status").value(":status", attribute(status)?);
+        }
         let mut writes = vec![update];
         if deployed.scope == Scope::Service {
             writes.push(self.service_lives(deployed.environment, now)?);
         }
         self.write(writes, "the layer").await
-    }
-
-    /// Records that this service lives in an environment, before anything of it is made.
-    pub async fn service_begins(&self, environment: &str) -> Result<(), StateError> {
-        let write = self.service_lives(environment, self.store.now())?;
-        self.write(vec![write], "the environment").await
     }
 
     fn service_lives(&self, environment: &str, now: Timestamp) -> Result<Write, StateError> {

@@ -29,7 +29,6 @@ pub(crate) const METHODS: [&str; 13] = [
     "forgotten",
     "module_deployed",
     "module_removed",
-    "service_begins",
     "layer_deployed",
     "layer_destroyed",
     "run_recorded",
@@ -85,7 +84,6 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
             writer.module_deployed(&record).await
         }
         "module_removed" => writer.module_removed("old").await,
-        "service_begins" => writer.service_begins("staging").await,
         "layer_deployed" => {
             let deployed = Deployed {
                 scope: Scope::Service,
@@ -93,7 +91,7 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
                 org_name: "org",
                 region: "us-east-1",
                 account_id: "111122223333",
-                status: LayerStatus::Deployed,
+                status: Some(LayerStatus::Deployed),
                 config: None,
             };
             writer.layer_deployed(deployed).await

@@ -33,7 +33,7 @@ async fn deployed(world: &World, layer: &str, version: &str, status: LayerStatus
             org_name: "org",
             region: "us-east-1",
             account_id: "111122223333",
-            status,
+            status: Some(status),
             config: None,
         };
         writer.layer_deployed(deployed).await.unwrap();

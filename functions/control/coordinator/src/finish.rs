@@ -167,7 +167,7 @@ async fn record_layer(
             org_name: &run.0.layer.org_name,
             region: &run.0.layer.region,
             account_id: &run.0.layer.account_id,
-            status: if succeeded { LayerStatus::Deployed } else { LayerStatus::Failed },
+            status: Some(if succeeded { LayerStatus::Deployed } else { LayerStatus::Failed }),
             config,
         })
         .await?;

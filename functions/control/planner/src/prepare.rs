@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lambda_runtime::Error;
+use landfall_aws::Target;
 use landfall_catalog::{EnvironmentContext, Layer, Scope, support_files};
 use landfall_control::{ChosenEnvironment, Control, LoadedFile, Refusal};
 use landfall_plan::{ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
-use landfall_state::{Action, Deployment, DocumentRef, Finished, LayerRecord, Lease, ModuleRecord, Phase, Status};
+use landfall_state::{
+    Action, Deployed, Deployment, DocumentRef, Finished, LayerRecord, Lease, ModuleRecord, Phase, Status,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,6 +18,8 @@ use serde_json::Value;
 pub struct Prepared {
     /// The run document.
     pub run: DocumentRef,
+    /// Where the layer lives: what every module function makes its clients for.
+    pub target: Target,
     /// Modules to plan.
     pub modules: Vec<ToPlan>,
     /// Pinned versions of the control functions.
@@ -46,17 +51,57 @@ pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Re
         Err(Refusal::State(error)) => return Err(error.into()),
         Err(refusal) => return Err(reject(control, &deployment, &refusal).await?),
     };
-    if let (Some(environment), Action::Deploy) = (&run.environment, deployment.action) {
-        control.store.writer(lease).service_begins(&environment.name).await?;
+    if deployment.action == Action::Deploy {
+        // Where it lives is known before anything of it is made: a destroy after any crash has to look there.
+        control.store.writer(lease).layer_deployed(place(&run.layer)).await?;
     }
     let modules = run
         .modules
         .iter()
         .map(|module| ToPlan { module: module.name.clone(), function: module.function.clone() })
         .collect();
+    let target = Target {
+        account_id: run.layer.account_id.clone(),
+        region: run.layer.region.clone(),
+        partition: run.partition.clone(),
+    };
     let run = control.store.put_document(serde_json::to_vec(&run)?).await?;
     control.store.writer(lease).run_recorded(number, &run).await?;
-    Ok(Prepared { run, modules, functions: Functions { planner: control.own_version("planner") } })
+    Ok(Prepared { run, target, modules, functions: Functions { planner: control.own_version("planner") } })
+}
+
+fn place(layer: &Layer) -> Deployed<'_> {
+    Deployed {
+        scope: match layer.scope {
+            Scope::Environment => landfall_state::Scope::Environment,
+            Scope::Service => landfall_state::Scope::Service,
+        },
+        environment: &layer.environment,
+        org_name: &layer.org_name,
+        region: &layer.region,
+        account_id: &layer.account_id,
+        status: None,
+        config: None,
+    }
+}
+
+/// What exists stays where it is: a layer with modules is not moved by an edit of its file.
+fn refuse_to_move(layer: &Layer, record: Option<&LayerRecord>) -> Result<(), Refusal> {
+    let Some(record) = record else { return Ok(()) };
+    let places = [
+        ("account", record.account_id.as_deref(), layer.account_id.as_str()),
+        ("region", record.region.as_deref(), layer.region.as_str()),
+        ("environment", record.environment.as_deref(), layer.environment.as_str()),
+    ];
+    for (what, lives, wanted) in places {
+        if let Some(lives) = lives.filter(|lives| *lives != wanted) {
+            return Err(Refusal::new(
+                format!("layer {} lives in {what} {lives} and cannot be moved to {wanted}", layer.name),
+                format!("give the new one another name, or destroy this one first: landfall destroy {}", layer.name),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Ends the deployment as rejected and answers the error that takes the execution to its end.
@@ -73,11 +118,13 @@ async fn reject(control: &Control, deployment: &Deployment, refusal: &Refusal) -
 
 async fn run(control: &Control, deployment: &Deployment) -> Result<RunDocument, Refusal> {
     let records = control.store.modules(&deployment.layer).await?;
+    let record = control.store.layer(&deployment.layer).await?;
     let (layer, environment, files, warnings) = if deployment.action == Action::Destroy {
-        let record = control.store.layer(&deployment.layer).await?;
         (destroyed(&deployment.layer, record), None, Vec::new(), Vec::new())
     } else {
-        load(control, deployment).await?
+        let loaded = load(control, deployment).await?;
+        refuse_to_move(&loaded.0, record.as_ref().filter(|_| !records.is_empty()))?;
+        loaded
     };
     let modules = modules(control, &layer, &records)?;
     Ok(RunDocument {
