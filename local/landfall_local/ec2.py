@@ -1,11 +1,10 @@
 """What Landfall relies on in EC2 and MiniStack does not have: EBS encryption settings, addresses of NAT gateways, the
-role of a flow log, a region with only two zones, and the resources and tags of EC2 in policies and in the tagging
-service. `install()` adds them before MiniStack starts.
+role of a flow log, a region with only two zones, and the tags of EC2 resources in policies and in the tagging service.
+`install()` adds them before MiniStack starts.
 """
 
 import re
 
-from ministack.core import iam_actions
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
 from ministack.services import ec2, tagging
 
@@ -107,7 +106,7 @@ def describe_zones(params):
     return rewritten(answer, lambda body: third.sub("", body))
 
 
-# Resources in policies, and their tags. AWS shows no tags of what is gone.
+# Tags. AWS shows none of what is gone.
 
 KINDS = {
     "vpc": "vpc",
@@ -119,7 +118,6 @@ KINDS = {
     "nat": "natgateway",
     "fl": "vpc-flow-log",
 }
-NEW = {"CreateVpc": "vpc", "CreateInternetGateway": "internet-gateway", "AllocateAddress": "elastic-ip"}
 
 
 def arn(kind: str, name: str) -> str:
@@ -161,24 +159,6 @@ def forgetting_tags(delete):
 
 DELETIONS = ("DeleteInternetGateway", "DeleteRouteTable", "DeleteSecurityGroup", "DeleteSubnet", "DeleteVpc")
 
-extracted_before = iam_actions.extract_resource_arn
-
-
-def extract_resource_arn(service, *args, **kwargs):
-    found = extracted_before(service, *args, **kwargs)
-    if service != "ec2" or found != "*":
-        return found
-    params = next((arg for arg in (*args, *kwargs.values()) if isinstance(arg, dict) and "Action" in arg), {})
-    for field in ("NatGatewayId", "FlowLogId.1", "ResourceId.1"):
-        if ec2._p(params, field):
-            return arn_of(ec2._p(params, field)) or found
-    association = ec2._p(params, "AssociationId")
-    for table in ec2._route_tables.values():
-        if association and any(one["RouteTableAssociationId"] == association for one in table["Associations"]):
-            return arn("route-table", table["RouteTableId"])
-    kind = NEW.get(ec2._p(params, "Action"))
-    return arn(kind, "*") if kind else found
-
 
 def install() -> None:
     ec2._ACTION_MAP.update(
@@ -198,4 +178,3 @@ def install() -> None:
     ec2._ACTION_MAP.update({action: forgetting_tags(ec2._ACTION_MAP[action]) for action in DELETIONS})
     tagging._COLLECTORS["ec2"] = tagged_resources
     tagging._RESOURCE_TAG_COLLECTORS["ec2"] = tagged_resources
-    iam_actions.extract_resource_arn = extract_resource_arn

@@ -7,9 +7,10 @@ MiniStack lacks is added before it starts.
 
 import ministack.app as ministack
 
-from landfall_local import ec2, iam_policies, service_linked_roles
+from landfall_local import ec2, iam_policies, policy_context, service_linked_roles
 
 ec2.install()
+policy_context.install()
 service_linked_roles.install()
 # Last: it goes on from what the others answer.
 iam_policies.install()

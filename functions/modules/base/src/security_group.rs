@@ -1,5 +1,7 @@
 //! Security groups of the databases, and the default group of the VPC, which is taken over and emptied.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::types::{ResourceType, SecurityGroup as Described};
 use landfall_engine::{
     Aws, Changes, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags, Wanted,
@@ -142,10 +144,9 @@ impl Resource for DefaultSecurityGroup {
                 .about(&self.vpc_id));
         };
         let id = id_of(group.group_id(), "DescribeSecurityGroups")?;
-        bring(aws, &id, Direction::Ingress, &rules(group.ip_permissions()), &self.ingress).await?;
-        bring(aws, &id, Direction::Egress, &rules(group.ip_permissions_egress()), &self.egress).await?;
+        // The function may change what carries our tags: the rules go in the next step.
         tag(aws, &id, &self.tags).await?;
-        Ok(Progress::done(id))
+        Ok(Progress::pending(id, Duration::ZERO, "the default security group of the VPC is taken over"))
     }
 
     async fn update(&self, aws: &Aws, changes: &Changes<'_>) -> Result<Progress> {
