@@ -13,7 +13,7 @@ pub(crate) fn merged(user: &Value, bucket: &str, cx: &Context) -> Result<Value> 
     let arn = Bucket::arn_of(bucket, cx);
     let ours = Policy::new([list_for_cloudfront(&arn, cx), read_for_cloudfront(&arn, cx), tls_only(&arn)]).document();
     let Some(user) = parsed(user).map_err(|problem| invalid(&problem, cx))? else { return Ok(ours) };
-    let mut statements = statements(&user).map_err(|problem| invalid(&problem, cx))?;
+    let mut statements = statements(&user, cx).map_err(|problem| invalid(&problem, cx))?;
     statements.extend(ours["Statement"].as_array().cloned().unwrap_or_default());
     let version = user.get("Version").cloned().unwrap_or_else(|| json!("2012-10-17"));
     Ok(Policy::normalise(&json!({ "Version": version, "Statement": statements })))
@@ -51,7 +51,7 @@ fn parsed(user: &Value) -> Result<Option<Value>, String> {
 }
 
 /// The statements, each checked for what every statement of a bucket policy has.
-fn statements(policy: &Value) -> Result<Vec<Value>, String> {
+fn statements(policy: &Value, cx: &Context) -> Result<Vec<Value>, String> {
     let statements = match policy.get("Statement") {
         Some(Value::Array(statements)) => statements.clone(),
         Some(one @ Value::Object(_)) => vec![one.clone()],
@@ -70,16 +70,16 @@ fn statements(policy: &Value) -> Result<Vec<Value>, String> {
             }
         }
     }
-    Ok(statements.into_iter().map(with_whole_principals).collect())
+    Ok(statements.into_iter().map(|statement| with_whole_principals(statement, cx)).collect())
 }
 
 /// An account id as principal stands for the account's root, and S3 answers it as such.
-fn with_whole_principals(mut statement: Value) -> Value {
+fn with_whole_principals(mut statement: Value, cx: &Context) -> Value {
     for field in ["Principal", "NotPrincipal"] {
         let Some(accounts) = statement.get_mut(field).and_then(|principal| principal.get_mut("AWS")) else { continue };
         let whole = |who: &mut Value| {
             if let Some(id) = who.as_str().filter(|id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit())) {
-                *who = json!(format!("arn:aws:iam::{id}:root"));
+                *who = json!(format!("arn:{}:iam::{id}:root", cx.partition));
             }
         };
         match accounts {

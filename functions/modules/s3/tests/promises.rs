@@ -1,6 +1,7 @@
 //! What the module promises, read back from AWS with a client that is not ours. The module's calls are made with the
 //! function's own policy.
 
+use landfall_aws::Fault;
 use landfall_module_s3::S3;
 use landfall_plan::{Action, ModulePlan, Risk};
 use landfall_testkit::{End, World};
@@ -254,4 +255,26 @@ fn upload_in_parts(world: &World, key: &str) -> String {
     let etag = done["ETag"].as_str().expect("an object has an ETag").trim_matches('"').to_owned();
     assert!(etag.ends_with("-1"), "{etag}");
     etag
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_killed_at_any_copy_leaves_no_file_out() {
+    for fault in [Fault::Before, Fault::After] {
+        for nth in 0.. {
+            let mut world = World::new().await;
+            let name = format!("killed-{}", world.account.id);
+            let inputs = inputs(&name, json!({ "files": "site" }));
+            deploy(&mut world, &self::inputs(&name, json!({}))).await;
+            world.upload("site/a.html", "a");
+            world.upload("site/b.html", "b");
+            let mut deployment = world.deploy::<S3>(Some(&inputs), &[]).await;
+            world.plan::<S3>(&mut deployment).await;
+            let Some(broken) = world.killed_at_write::<S3>(&deployment, nth, fault).await else { break };
+            assert_eq!(world.apply::<S3>(&deployment).await, End::Done, "killed {fault:?} {broken}");
+            let listed = world.account.cli(&["s3api", "list-objects-v2", "--bucket", &name]);
+            assert_eq!(listed["Contents"].as_array().map(Vec::len), Some(2), "killed {fault:?} {broken}");
+            let plan = deploy(&mut world, &inputs).await;
+            assert!(plan.resources.iter().all(|change| change.action == Action::Keep), "killed {fault:?} {broken}");
+        }
+    }
 }
