@@ -41,8 +41,8 @@ impl Planned {
         self.hash.get(..12).unwrap_or(&self.hash)
     }
 
-    /// What AWS keeps for a while after it was deleted, with the reason, one line each.
-    pub fn stays_for_a_while(&self) -> Vec<String> {
+    /// What is still there after a deletion, with the reason, one line each.
+    pub fn stays_behind(&self) -> Vec<String> {
         let modules = self.plan.iter().flat_map(|plan| &plan.modules);
         modules
             .flat_map(|module| module.resources.iter().map(move |resource| (module, resource)))

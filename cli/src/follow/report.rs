@@ -120,11 +120,11 @@ fn succeeded(ui: &Ui, ended: &Ended, outputs: &Value) {
     };
     ui.line(format!("{} {text}", ui.tone(Tone::Create, "✓")));
     if deployment.action != "plan" {
-        let stays = ended.planned.as_ref().map(|planned| planned.stays_for_a_while()).unwrap_or_default();
+        let stays = ended.planned.as_ref().map(|planned| planned.stays_behind()).unwrap_or_default();
         if !stays.is_empty() {
-            ui.line("\nWhat AWS keeps for a while:");
+            ui.line("\nWhat stays behind:");
             for line in stays {
-                ui.line(format!("  {line}"));
+                ui.line(ui.wrapped(2, &line));
             }
         }
     }
