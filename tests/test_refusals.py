@@ -118,3 +118,11 @@ def test_a_rejection_is_announced_on_the_topic(landfall):
 
     told = until(heard, "the rejection was announced")
     assert f"{layer}.yaml" in told["message"]
+
+
+def test_a_layer_that_exists_is_not_moved_to_another_region_by_an_edit(landfall):
+    layer = landfall.name("settled")
+    landfall.deploy(f"{layer}.yaml", environment(layer, SQS), layer)
+    moved = environment(layer, SQS).replace("us-east-1", "eu-west-1")
+    told = rejected(landfall, f"{layer}.yaml", moved, layer)
+    assert "us-east-1" in told and "cannot be moved to eu-west-1" in told and f"landfall destroy {layer}" in told, told
