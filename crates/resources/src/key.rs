@@ -9,6 +9,8 @@ use landfall_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::rekind;
+
 landfall_aws::client!(kms: aws_sdk_kms);
 
 /// Days between the request and the deletion, the shortest that AWS allows
@@ -120,7 +122,8 @@ impl Resource for Key {
             .set_tags(Some(self.sdk_tags()?))
             .send()
             .await
-            .explain("CreateKey", &self.description)?;
+            .explain("CreateKey", &self.description)
+            .map_err(settling)?;
         let metadata = created
             .key_metadata()
             .ok_or_else(|| Error::new(Kind::Unexpected, "CreateKey", "AWS did not describe the key it made"))?;
@@ -146,7 +149,8 @@ impl Resource for Key {
                 .explain("UpdateKeyDescription", id)?;
         }
         if changes.touches("policy") {
-            kms.put_key_policy().key_id(id).policy(self.policy.to_string()).send().await.explain("PutKeyPolicy", id)?;
+            let put = kms.put_key_policy().key_id(id).policy(self.policy.to_string()).send().await;
+            put.explain("PutKeyPolicy", id).map_err(settling)?;
         }
         if changes.touches("rotation") {
             if self.rotation {
@@ -199,6 +203,15 @@ impl Resource for Key {
         tolerate(scheduled, &["NotFoundException", "KMSInvalidStateException"])?;
         Ok(Progress::done(&seen.id))
     }
+}
+
+/// KMS refuses a policy with a principal that IAM does not show everywhere yet
+/// (<https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html>): a role that was made a moment ago.
+fn settling(error: Error) -> Error {
+    if error.is_code("MalformedPolicyDocumentException") && error.message.contains("principal") {
+        return rekind(error, Kind::NotReady);
+    }
+    error
 }
 
 /// Finds a key whose creation was interrupted. KMS cannot filter by tag, so every key is asked for its tags; this
@@ -272,4 +285,20 @@ async fn observe_one(kms: &aws_sdk_kms::Client, id: &str, alias: Option<&str>) -
         _ => Status::Ready,
     };
     Ok(Some(Seen::ready(id, properties).with("arn", metadata.arn().unwrap_or_default()).status(status)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_principal_that_iam_does_not_show_yet_is_waited_for() {
+        let refused = |message: &str| {
+            let mut error = Error::new(Kind::Invalid, "CreateKey", message);
+            error.code = Some("MalformedPolicyDocumentException".to_owned());
+            settling(error).kind
+        };
+        assert_eq!(refused("Policy contains a statement with one or more invalid principals"), Kind::NotReady);
+        assert_eq!(refused("Policy has a syntax error"), Kind::Invalid);
+    }
 }

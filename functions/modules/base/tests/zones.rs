@@ -8,14 +8,16 @@ use landfall_module_base::Base;
 use landfall_testkit::World;
 
 #[tokio::test(flavor = "multi_thread")]
-#[should_panic(expected = "us-west-1 offers 2 standard zones to this account, an environment spans 3")]
 async fn a_region_with_two_zones_is_refused_in_the_plan() {
     let mut world = World::new().await;
     world.account.region = "us-west-1".to_owned();
     let config = world.account.sdk_config().await;
     world.engine = Engine::new(&config, world.store.clone(), world.account.target());
-    let mut deployment = world.deploy::<Base>(Some(&inputs()), &[]).await;
-    world.plan::<Base>(&mut deployment).await;
+    let deployment = world.deploy::<Base>(Some(&inputs()), &[]).await;
+    let why = world.refusal::<Base>(&deployment).await.expect("the plan is refused");
+    assert!(why.contains("us-west-1 offers 2 standard zones to this account, an environment spans 3"), "{why}");
+    // What was never made can be removed all the same.
+    common::destroy(&mut world).await.expect("it is destroyed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

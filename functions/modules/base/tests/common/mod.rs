@@ -36,27 +36,32 @@ async fn outputs(world: &World) -> Value {
     modules["subject"].outputs.clone()
 }
 
+/// Calls EC2 as the account's root.
+pub fn ec2(world: &World, operation: &str, parameters: Value) -> Value {
+    world.account.call("ec2", operation, &parameters).expect("AWS does it")
+}
+
 /// A network that somebody else made: a VPC with two ranges, a public subnet and two private ones that reach out
 /// through one NAT gateway. Answers the inputs that name it, and the address of the gateway.
 pub fn existing_network(world: &World) -> (Map<String, Value>, String) {
-    let aws = |arguments: &[&str]| world.account.cli(&[&["ec2"], arguments].concat());
-    let id = |answer: Value, kind: &str, name: &str| answer[kind][name].as_str().expect("an id").to_owned();
-    let vpc = id(aws(&["create-vpc", "--cidr-block", "10.9.0.0/16"]), "Vpc", "VpcId");
+    let made = |operation: &str, parameters: Value, kind: &str, id: &str| {
+        ec2(world, operation, parameters)[kind][id].as_str().expect("an id").to_owned()
+    };
+    let vpc = made("create_vpc", json!({ "CidrBlock": "10.9.0.0/16" }), "Vpc", "VpcId");
     let subnet = |range: &str, zone: &str| {
-        let asked = ["create-subnet", "--vpc-id", &vpc, "--cidr-block", range, "--availability-zone-id", zone];
-        id(aws(&asked), "Subnet", "SubnetId")
+        let parameters = json!({ "VpcId": vpc, "CidrBlock": range, "AvailabilityZoneId": zone });
+        made("create_subnet", parameters, "Subnet", "SubnetId")
     };
     let public = subnet("10.9.0.0/24", "use1-az1");
     let private = [subnet("10.9.1.0/24", "use1-az1"), subnet("10.9.2.0/24", "use1-az2")];
-    let address = aws(&["allocate-address"]);
-    let allocation = address["AllocationId"].as_str().expect("an id");
-    let asked = ["create-nat-gateway", "--subnet-id", &public, "--allocation-id", allocation];
-    let nat = id(aws(&asked), "NatGateway", "NatGatewayId");
+    let address = ec2(world, "allocate_address", json!({}));
+    let parameters = json!({ "SubnetId": public, "AllocationId": address["AllocationId"] });
+    let nat = made("create_nat_gateway", parameters, "NatGateway", "NatGatewayId");
     for subnet in &private {
-        let table = id(aws(&["create-route-table", "--vpc-id", &vpc]), "RouteTable", "RouteTableId");
-        aws(&["associate-route-table", "--route-table-id", &table, "--subnet-id", subnet]);
-        let route = ["create-route", "--route-table-id", &table, "--destination-cidr-block", "0.0.0.0/0"];
-        aws(&[&route[..], &["--nat-gateway-id", &nat]].concat());
+        let table = made("create_route_table", json!({ "VpcId": vpc }), "RouteTable", "RouteTableId");
+        ec2(world, "associate_route_table", json!({ "RouteTableId": table, "SubnetId": subnet }));
+        let route = json!({ "RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": nat });
+        ec2(world, "create_route", route);
     }
     let mut inputs = inputs();
     inputs.insert("vpc_id".to_owned(), json!(vpc));
