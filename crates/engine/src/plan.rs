@@ -234,7 +234,8 @@ mod tests {
         let ready = |properties: &Value| Some(Seen::ready("d-1", properties.clone()));
         let going = |properties: &Value| ready(properties).map(|seen| seen.status(Status::Deleting));
         let broken = |properties: &Value| ready(properties).map(|seen| seen.status(Status::Failed("no room".into())));
-        let rows: [(&str, Option<&Value>, Option<Seen>, Action, Risk, bool); 10] = [
+        type Row<'a> = (&'a str, Option<&'a Value>, Option<Seen>, Action, Risk, bool);
+        let rows: [Row<'_>; 10] = [
             ("new", None, None, Action::Create, Risk::Low, false),
             ("deleted outside", Some(&same), None, Action::Create, Risk::Low, true),
             ("as wanted", Some(&same), ready(&same), Action::Keep, Risk::Low, false),
