@@ -25,7 +25,7 @@ pub struct Style {
     pub paint: Paint,
     /// Columns to write in. Long values go beyond them rather than being cut: what is approved must be seen.
     pub width: usize,
-    /// Also shows the documents of new resources in full.
+    /// Also shows the documents of new resources in full, and the tags by which Landfall finds them again.
     pub full: bool,
 }
 

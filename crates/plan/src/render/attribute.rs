@@ -21,11 +21,27 @@ const CHANGED_LINES: usize = 60;
 
 /// Renders the attributes of one resource.
 pub fn attributes(page: &mut Page, changes: &[AttributeChange], is_new: bool) {
-    let widest = changes.iter().map(|change| width(&change.path)).filter(|width| *width <= WIDEST_NAME).max();
-    for change in changes {
+    let shown: Vec<AttributeChange> = if is_new && !page.style.full {
+        changes.iter().filter_map(without_our_tags).collect()
+    } else {
+        changes.to_vec()
+    };
+    let widest = shown.iter().map(|change| width(&change.path)).filter(|width| *width <= WIDEST_NAME).max();
+    for change in &shown {
         let row = Row { change, name: format!("{:<1$}", change.path, widest.unwrap_or(0)), is_new };
         row.render(page);
     }
+}
+
+/// Everything that is new carries the tags by which Landfall finds it again: they tell a reader nothing.
+fn without_our_tags(change: &AttributeChange) -> Option<AttributeChange> {
+    let After::Value(Value::Object(tags)) = &change.after else { return Some(change.clone()) };
+    if change.path != "tags" {
+        return Some(change.clone());
+    }
+    let mut others = tags.clone();
+    others.retain(|key, _| !key.starts_with("landfall:"));
+    (!others.is_empty()).then(|| AttributeChange { after: After::Value(Value::Object(others)), ..change.clone() })
 }
 
 /// Columns that a text takes.
