@@ -1,0 +1,135 @@
+//! Everything that belongs to one function: role, logs, versions behind an alias, alarm, environment.
+
+use serde_json::{Map, Value, json};
+
+use super::VERSION;
+use super::parts::{Alarm, DEPLOY, MODULE, alarm, assumed_by, get, log_group, reference, sub};
+use crate::functions::{Function, FunctionKind};
+use crate::policies::{control, joined, module};
+
+/// Role, log group, function, version, alias and alarm of one function.
+pub(super) fn add_function(resources: &mut Map<String, Value>, function: &Function, all: &[Function]) {
+    let logical = function.logical();
+    let name = &function.name;
+    let common = match function.kind {
+        FunctionKind::Control => control(),
+        FunctionKind::Module => module(),
+    };
+    let own = vec![
+        json!({
+            "Sid": "Logs", "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": get(&format!("{logical}Logs"), "Arn"),
+        }),
+        json!({
+            "Sid": "Trace", "Effect": "Allow",
+            "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "Resource": "*",
+        }),
+        json!({
+            "Sid": "DeadLetters", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": get("DeadLetters", "Arn"),
+        }),
+    ];
+    let own = if function.kind == FunctionKind::Control { own } else { own[..2].to_vec() };
+    resources.insert(
+        format!("{logical}Role"),
+        json!({
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "RoleName": sub(format!("${{AWS::StackName}}-{name}")),
+                "Description": format!("What the Landfall function {name} may do"),
+                "AssumeRolePolicyDocument": assumed_by("lambda.amazonaws.com"),
+                "Policies": [{ "PolicyName": "function", "PolicyDocument": joined(&[&common, &function.policy], own) }],
+            },
+        }),
+    );
+    resources.insert(format!("{logical}Logs"), log_group(&format!("/aws/lambda/${{AWS::StackName}}-{name}")));
+    resources.insert(
+        format!("{logical}Function"),
+        json!({
+            "Type": "AWS::Lambda::Function",
+            "DependsOn": [format!("{logical}Logs")],
+            "Properties": {
+                "FunctionName": sub(format!("${{AWS::StackName}}-{name}")),
+                "Description": describe(function),
+                "Runtime": "provided.al2023",
+                "Handler": "bootstrap",
+                "Architectures": [reference("Architecture")],
+                "Code": { "S3Bucket": reference("ArtifactBucket"), "S3Key": reference(function.parameter()) },
+                "Role": get(&format!("{logical}Role"), "Arn"),
+                "MemorySize": 512,
+                "Timeout": if function.kind == FunctionKind::Module { 300 } else { 60 },
+                "TracingConfig": { "Mode": "Active" },
+                "Environment": { "Variables": environment(function, all) },
+            },
+        }),
+    );
+    resources.insert(
+        format!("{logical}Version"),
+        json!({
+            "Type": "AWS::Lambda::Version",
+            "DeletionPolicy": "Retain",
+            "UpdateReplacePolicy": "Retain",
+            "Properties": {
+                "FunctionName": reference(format!("{logical}Function")),
+                // A change of the description makes a new version; the old one stays for deployments that run on it.
+                "Description": reference(function.parameter()),
+            },
+        }),
+    );
+    resources.insert(
+        format!("{logical}Live"),
+        json!({
+            "Type": "AWS::Lambda::Alias",
+            "Properties": {
+                "FunctionName": reference(format!("{logical}Function")),
+                "FunctionVersion": get(&format!("{logical}Version"), "Version"),
+                "Name": "live",
+            },
+        }),
+    );
+    resources.insert(
+        format!("{logical}Alarm"),
+        alarm(&Alarm {
+            what: &format!("the function {name} failed"),
+            namespace: "AWS/Lambda",
+            metric: "Errors",
+            statistic: "Sum",
+            dimension: ("FunctionName", reference(format!("{logical}Function"))),
+        }),
+    );
+}
+
+pub(super) fn describe(function: &Function) -> String {
+    match function.kind {
+        FunctionKind::Control => format!("Landfall {}", function.name),
+        FunctionKind::Module => format!("Landfall module {}", function.name),
+    }
+}
+
+pub(super) fn environment(function: &Function, all: &[Function]) -> Value {
+    let mut variables = Map::new();
+    variables.insert("LANDFALL_TABLE".into(), reference("Table"));
+    variables.insert("LANDFALL_BUCKET".into(), reference("ConfigBucket"));
+    variables.insert("LANDFALL_RELEASE".into(), json!(VERSION));
+    variables.insert("RUST_LOG".into(), json!("info"));
+    variables.insert(
+        "AWS_ENDPOINT_URL".into(),
+        json!({ "Fn::If": ["HasEndpoint", reference("EndpointUrl"), reference("AWS::NoValue")] }),
+    );
+    if function.kind == FunctionKind::Control {
+        let modules: Vec<&Function> = all.iter().filter(|other| other.kind == FunctionKind::Module).collect();
+        let kinds: Vec<&str> = modules.iter().map(|module| module.name.as_str()).collect();
+        variables.insert("LANDFALL_STACK".into(), reference("AWS::StackName"));
+        variables.insert("LANDFALL_TOPIC_ARN".into(), reference("Topic"));
+        variables.insert("LANDFALL_DEPLOY_MACHINE_ARN".into(), sub(DEPLOY));
+        variables.insert("LANDFALL_MODULE_MACHINE_ARN".into(), sub(MODULE));
+        variables.insert("LANDFALL_KINDS".into(), json!(json!(kinds).to_string()));
+        if function.name == "planner" {
+            let versions: Vec<String> = modules
+                .iter()
+                .map(|module| format!("\"{}\":\"${{{}Version}}\"", module.name, module.logical()))
+                .collect();
+            variables.insert("LANDFALL_MODULE_FUNCTIONS".into(), sub(format!("{{{}}}", versions.join(","))));
+        }
+    }
+    Value::Object(variables)
+}
