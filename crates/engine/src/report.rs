@@ -90,8 +90,11 @@ impl Report {
 
     /// Every failure, and what was not begun because of them.
     pub(crate) fn failure_text(&self) -> String {
+        // In order of names, not of the moments at which they failed.
+        let mut failures: Vec<&(String, Error)> = self.failures.iter().collect();
+        failures.sort_by(|left, right| left.0.cmp(&right.0));
         let mut lines: Vec<String> =
-            self.failures.iter().map(|(resource, error)| format!("{resource}: {}", error.advice())).collect();
+            failures.iter().map(|(resource, error)| format!("{resource}: {}", error.advice())).collect();
         lines.extend(self.skipped.iter().map(|(resource, needs)| {
             if needs.is_empty() {
                 format!("{resource}: not started")

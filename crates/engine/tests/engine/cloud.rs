@@ -17,8 +17,10 @@ use serde_json::{Map, Value, json};
 pub struct Script {
     /// The creation fails with this kind.
     pub fails: Option<Kind>,
-    /// The creation is answered after this time.
+    /// A creation or change is answered so long after it is done.
     pub slow: Duration,
+    /// A creation is done so long after it was asked for.
+    pub late: Duration,
     /// It is shown as being made for so many looks.
     pub pending: u32,
     /// AWS gives up on it.
@@ -99,6 +101,8 @@ impl Resource for Thing {
         Field { name: "links", on_change: OnChange::Replace },
     ];
     const DATA: Option<&'static str> = Some("what is in it");
+    /// A second creation of a thing is a second thing.
+    const NAMED: bool = false;
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("name")?.as_str()?.to_owned())
@@ -121,6 +125,7 @@ impl Resource for Thing {
         if let Some(kind) = script.fails {
             return Err(Error::new(kind, "CreateThing", "it is scripted to fail").about(&self.name));
         }
+        tokio::time::sleep(script.late).await;
         cloud(account, |cloud| {
             cloud.log.push(format!("create {}", self.name));
             let properties = serde_json::to_value(self).expect("a thing is JSON");
@@ -135,11 +140,13 @@ impl Resource for Thing {
     }
 
     async fn update(&self, aws: &Aws, changes: &Changes<'_>) -> Result<Progress> {
-        cloud(&aws.target().account_id, |cloud| {
+        let slow = cloud(&aws.target().account_id, |cloud| {
             cloud.log.push(format!("update {}", changes.id()));
             let object = cloud.objects.get_mut(changes.id()).expect("it exists");
             object.properties = serde_json::to_value(self).expect("a thing is JSON");
+            cloud.scripted(changes.id()).slow
         });
+        tokio::time::sleep(slow).await;
         Ok(Progress::done(changes.id()))
     }
 

@@ -209,7 +209,7 @@ async fn without_an_approved_plan_nothing_is_done() {
 #[tokio::test]
 async fn two_steps_at_once_make_one_thing() {
     let mut world = World::new().await;
-    script(&world, "a", Script { slow: Duration::from_millis(300), ..Script::default() });
+    script(&world, "a", Script { late: Duration::from_millis(150), ..Script::default() });
     let deployment = planned(&mut world, &things(json!([{ "resource": "a" }]))).await;
     let limits = world.limits();
     let (one, two) = tokio::join!(
@@ -280,17 +280,19 @@ async fn what_waits_for_the_module_is_woken_once_it_is_done_and_not_before() {
 #[tokio::test]
 async fn a_journal_that_a_crash_left_open_is_closed_by_the_next_deployment() {
     let mut world = World::new().await;
-    let inputs = things(json!([{ "resource": "a" }]));
+    deploy(&mut world, &things(json!([{ "resource": "a", "value": 1 }]))).await;
     script(&world, "a", Script { slow: Duration::from_secs(600), ..Script::default() });
+    let inputs = things(json!([{ "resource": "a", "value": 2 }]));
     let deployment = planned(&mut world, &inputs).await;
     let soon = Limits { abandon: Instant::now() + Duration::from_millis(500), ..world.limits() };
     world.step_within::<Things>(&deployment, soon).await.expect("a step");
     assert_eq!(world.journal().await[0].status, EntryStatus::Intent);
     let mut next = world.deploy::<Things>(Some(&inputs), &[]).await;
-    assert_eq!(world.plan::<Things>(&mut next).await.change, ModuleChange::Apply, "there is something to record");
+    let plan = world.plan::<Things>(&mut next).await;
+    assert_eq!((plan.resources[0].action, plan.change), (Action::Keep, ModuleChange::Apply), "only the record changes");
     assert_eq!(world.apply::<Things>(&next).await, End::Done);
     assert_eq!(world.journal().await[0].status, EntryStatus::Applied);
-    assert_eq!(log(&world), ["create a"]);
+    assert_eq!(log(&world), ["create a", "update a"]);
 }
 
 /// Journal writes of a deployment, without what every step of a module writes.
