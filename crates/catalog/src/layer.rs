@@ -107,9 +107,31 @@ pub struct EnvironmentContext {
     /// Outputs that it exports, by name.
     #[serde(default)]
     pub outputs: BTreeMap<String, Value>,
+    /// Names that several of its modules export with different values, and those modules: none of the values is the
+    /// one that is meant.
+    #[serde(default)]
+    pub ambiguous: BTreeMap<String, Vec<String>>,
     /// Its modules.
     #[serde(default)]
     pub modules: Vec<EnvironmentModule>,
+}
+
+impl EnvironmentContext {
+    /// Fills in what its modules export, each module with its outputs by name.
+    pub fn export<'a>(&mut self, exports: impl IntoIterator<Item = (&'a str, &'a str, &'a Value)>) {
+        let mut given: BTreeMap<&str, Vec<(&str, &Value)>> = BTreeMap::new();
+        for (module, output, value) in exports {
+            given.entry(output).or_default().push((module, value));
+        }
+        for (output, values) in given {
+            if values.iter().all(|(_, value)| *value == values[0].1) {
+                self.outputs.insert(output.to_owned(), values[0].1.clone());
+            } else {
+                let modules = values.iter().map(|(module, _)| (*module).to_owned()).collect();
+                self.ambiguous.insert(output.to_owned(), modules);
+            }
+        }
+    }
 }
 
 /// A module of the environment, as far as a service has to know it.

@@ -108,3 +108,21 @@ fn the_other_spelling_and_secrets_are_warned_of() {
     );
     insta::assert_snapshot!(rendered(&text));
 }
+
+#[test]
+fn an_output_that_several_modules_give_differently_is_not_chosen_by_chance() {
+    let mut around = in_staging();
+    let environment = around.environment.as_mut().unwrap();
+    let (one, other, same) = (json!("blue.example.com"), json!("green.example.com"), json!("Z1"));
+    environment.export([
+        ("blue", "domain", &one),
+        ("green", "domain", &other),
+        ("blue", "zone_id", &same),
+        ("green", "zone_id", &same),
+    ]);
+    assert_eq!(value_of("\"{parent.zone_id}\"", &around), same);
+    let told =
+        rendered_with(&format!("{SERVICE}  - {{type: sns, sqs_subscribers: [\"{{parent.domain}}\"]}}\n"), &around);
+    assert!(told.contains("several modules of the environment `staging` give `domain`"), "{told}");
+    assert!(told.contains("blue, green"), "{told}");
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use landfall_catalog::{EnvironmentContext, EnvironmentModule, Request, Resolved, kind, resolve};
 use landfall_config::{EnvironmentRef, File, LayerFile, Limits, Node, Source, Yaml, classify};
-use landfall_state::{Deployment, LayerStatus, Phase, StateError};
+use landfall_state::{Deployment, LayerStatus, ModuleRecord, Phase, StateError};
 
 use crate::entry::Control;
 use crate::refusal::Refusal;
@@ -222,17 +222,19 @@ impl Control {
             account_id: record.account_id.unwrap_or_default(),
             ..EnvironmentContext::default()
         };
-        for module in modules.values().filter(|module| module.complete) {
+        let complete: Vec<_> = modules.values().filter(|module| module.complete).collect();
+        for module in &complete {
             context.modules.push(EnvironmentModule { name: module.module.clone(), kind: module.kind.clone() });
-            let Some(outputs) = module.outputs.as_object() else { continue };
-            for (output, value) in outputs {
-                let exported =
-                    kind(&module.kind).and_then(|kind| kind.output(output)).is_some_and(|output| output.exported);
-                if exported {
-                    context.outputs.insert(output.clone(), value.clone());
-                }
-            }
         }
+        let exported = |module: &ModuleRecord, output: &str| {
+            kind(&module.kind).and_then(|kind| kind.output(output)).is_some_and(|output| output.exported)
+        };
+        context.export(complete.iter().flat_map(|module| {
+            let outputs = module.outputs.as_object().into_iter().flatten();
+            outputs
+                .filter(|(output, _)| exported(module, output))
+                .map(|(output, value)| (module.module.as_str(), output.as_str(), value))
+        }));
         Ok(context)
     }
 

@@ -80,6 +80,16 @@ impl References<'_> {
         if let Some(value) = environment.outputs.get(output) {
             return Ok(value.clone());
         }
+        if let Some(modules) = environment.ambiguous.get(output) {
+            return Err((
+                format!(
+                    "several modules of the environment `{}` give `{output}`: {}",
+                    environment.name,
+                    modules.join(", ")
+                ),
+                "pass the one that is meant as a variable of the `environments` entry".to_owned(),
+            ));
+        }
         let exporter = kinds::all().iter().find(|kind| kind.output(output).is_some_and(|output| output.exported));
         let known: Vec<_> = environment.outputs.keys().map(String::as_str).collect();
         let help = match exporter {

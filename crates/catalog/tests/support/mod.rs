@@ -56,6 +56,7 @@ pub fn staging() -> EnvironmentContext {
         account_id: "123456789012".to_owned(),
         outputs: serde_json::from_value(outputs).unwrap(),
         modules: vec![module("base", "base"), module("k8scluster", "k8s-cluster")],
+        ..EnvironmentContext::default()
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lambda_runtime::Error;
 use landfall_aws::Target;
 use landfall_catalog::{EnvironmentContext, Layer, Scope, support_files};
+use landfall_config::Diagnostic;
 use landfall_control::{ChosenEnvironment, Control, LoadedFile, Refusal};
 use landfall_plan::{ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{
@@ -167,8 +168,14 @@ async fn load(control: &Control, deployment: &Deployment) -> Result<LoadedLayer,
     let chosen = chosen.as_ref().map(ChosenEnvironment::named);
     let loaded = control.resolve_layer(&file, &text, chosen).await?;
     let files = files(control, key, &loaded.resolved.layer).await?;
-    let warnings = loaded.resolved.warnings.iter().map(|warning| warning.message.clone()).collect();
+    let warnings = loaded.resolved.warnings.iter().map(sentence).collect();
     Ok((loaded.resolved.layer, loaded.environment, files, warnings))
+}
+
+/// A warning on one line, with its place and what to do.
+fn sentence(warning: &Diagnostic) -> String {
+    let help = warning.help.as_deref().map(|help| format!(": {help}")).unwrap_or_default();
+    format!("{}:{}: {}{help}", warning.file, warning.line, warning.message)
 }
 
 /// The files that the layer refers to, as they lie beside it in the bucket.
