@@ -2,6 +2,7 @@
 //! module passes.
 
 pub mod conformance;
+mod guise;
 mod local;
 mod observer;
 mod table;

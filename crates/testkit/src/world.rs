@@ -6,20 +6,16 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_types::retry::RetryConfig;
 use landfall_aws::{Error, Fault, Mode};
 use landfall_catalog::{Layer, Link, Module as Config, Scope};
 use landfall_engine::{Engine, Limits, Module, Op, Outcome, Request, Response};
 use landfall_plan::{ModuleChange, ModulePlan, Plan, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{AcquireRequest, DocumentRef, JournalEntry, Lease, ModuleRecord, Run, RunStart, Settings, Store};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::local::{Account, LocalAws};
 use crate::observer::Inventory;
 use crate::table::make_table;
-use crate::throttle::Throttle;
 
 const LAYER: &str = "layer";
 const MODULE: &str = "subject";
@@ -293,65 +289,6 @@ impl World {
         deleted.unwrap_or_else(|error| panic!("{}", error.chain()))
     }
 
-    /// Puts a throttle before the module's own calls.
-    pub async fn throttle(&mut self, throttle: &Throttle) {
-        let retry = RetryConfig::standard()
-            .with_max_attempts(6)
-            .with_initial_backoff(Duration::from_millis(5))
-            .with_max_backoff(Duration::from_millis(20));
-        let config = self.account.sdk_config().await.to_builder().retry_config(retry).build();
-        self.engine = Engine::new(&throttle.config(&config), self.store.clone(), self.account.target());
-    }
-
-    /// Counts what the engine writes to the state.
-    pub async fn meter(&mut self, meter: &Throttle) {
-        let config = self.account.sdk_config().await;
-        let settings = Settings { table: "landfall".to_owned(), bucket: self.store.bucket().to_owned() };
-        self.store = Store::new(&meter.config(&config), settings);
-        self.engine = Engine::new(&config, self.store.clone(), self.account.target());
-    }
-
-    /// Lets the module's own calls be made by a role that may do everything but `action`.
-    ///
-    /// # Panics
-    /// When the role cannot be made or assumed.
-    pub async fn deny(&mut self, action: &str) {
-        let allow = json!([{ "Effect": "Allow", "NotAction": [action], "Resource": "*" }]);
-        self.take_role(&json!({ "Version": "2012-10-17", "Statement": allow })).await;
-    }
-
-    /// Lets the module's own calls be made by the account's root again.
-    pub async fn permit(&mut self) {
-        let config = self.account.sdk_config().await;
-        self.engine = Engine::new(&config, self.store.clone(), self.account.target());
-    }
-
-    async fn take_role(&mut self, policy: &Value) {
-        let call = |service, operation, parameters: Value| {
-            self.account.call(service, operation, &parameters).expect("the local AWS makes the role")
-        };
-        let trust = json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Effect": "Allow",
-                "Principal": { "AWS": format!("arn:aws:iam::{}:root", self.account.id) },
-                "Action": "sts:AssumeRole",
-            }],
-        });
-        let name = "restricted";
-        call("iam", "create_role", json!({ "RoleName": name, "AssumeRolePolicyDocument": trust.to_string() }));
-        let own = json!({ "RoleName": name, "PolicyName": "own", "PolicyDocument": policy.to_string() });
-        call("iam", "put_role_policy", own);
-        let arn = format!("arn:aws:iam::{}:role/{name}", self.account.id);
-        let taken = call("sts", "assume_role", json!({ "RoleArn": arn, "RoleSessionName": "function" }));
-        let text = |field: &str| taken["Credentials"][field].as_str().unwrap_or_default().to_owned();
-        let credentials =
-            Credentials::from_keys(text("AccessKeyId"), text("SecretAccessKey"), Some(text("SessionToken")));
-        let provider = SharedCredentialsProvider::new(credentials);
-        let config = self.account.sdk_config().await.to_builder().credentials_provider(provider).build();
-        self.engine = Engine::new(&config, self.store.clone(), self.account.target());
-    }
-
     /// Everything that carries the layer's tag, as an oracle sees it that knows nothing of our journal.
     pub fn inventory(&self) -> Inventory {
         self.account.inventory(LAYER)
@@ -417,30 +354,6 @@ impl World {
             etag,
             size: u64::try_from(content.len()).unwrap_or_default(),
         });
-    }
-
-    /// Lets the module's own calls be made with nothing but the policy that lies beside its code; what the engine
-    /// does to the state stays as it is.
-    pub async fn restrict(&mut self, policy: &str) {
-        let policy = policy
-            .replace("${AWS::Partition}", "aws")
-            .replace("${AWS::Region}", &self.account.region)
-            .replace("${AWS::AccountId}", &self.account.id)
-            .replace("${ConfigBucket.Arn}", &format!("arn:aws:s3:::{}", self.store.bucket()));
-        self.account.cli(&["iam", "create-user", "--user-name", "function"]);
-        let put = ["iam", "put-user-policy", "--user-name", "function", "--policy-name", "own", "--policy-document"];
-        self.account.cli(&[&put[..], &[&policy]].concat());
-        let key = self.account.cli(&["iam", "create-access-key", "--user-name", "function"]);
-        let text = |field: &str| key["AccessKey"][field].as_str().unwrap_or_default().to_owned();
-        let credentials = Credentials::from_keys(text("AccessKeyId"), text("SecretAccessKey"), None);
-        let config = self
-            .account
-            .sdk_config()
-            .await
-            .to_builder()
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .build();
-        self.engine = Engine::new(&config, self.store.clone(), self.account.target());
     }
 
     /// Allows direct calls to AWS through the engine's clients, for tests of single resources.
