@@ -37,7 +37,7 @@ def local_aws(tmp_path_factory):
     endpoint = next((word for word in line.split() if word.startswith("http")), None)
     assert endpoint, f"the local AWS did not start: {line}"
     account = installing.Account(endpoint=endpoint, id=ACCOUNT)
-    account.log = home / "ministack.log"
+    account.pid = json.loads((home / "state.json").read_text())["pid"]
     yield account
     launcher.stdin.close()
     launcher.wait(timeout=30)

@@ -59,6 +59,7 @@ class Account:
 
     endpoint: str
     id: str
+    pid: int = 0
 
     def environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
