@@ -34,6 +34,12 @@ pub(crate) enum Opened {
     Ended(Outcome),
 }
 
+/// Until when calls may be sent under a lease that was asked for at `asked`. A tenth of its life is kept back: clocks
+/// differ, and the last call takes its time.
+fn safe_end(asked: Instant, ttl: Duration) -> Instant {
+    asked + ttl - ttl / 10
+}
+
 impl Recorder {
     /// Renews the lease and says that the module runs. When its run has ended before — the step is a repetition —
     /// that end is answered instead, and dependents are woken once more.
@@ -46,8 +52,13 @@ impl Recorder {
         let run = runs.into_iter().find(|run| run.module == request.module).ok_or_else(|| {
             Error::new(Kind::Corrupt, "run", "the deployment does not run this module").about(&request.module)
         })?;
-        let recorder =
-            Self { store: engine.store.clone(), wake: engine.wake.clone(), lease, lease_ends: asked + ttl, run };
+        let recorder = Self {
+            store: engine.store.clone(),
+            wake: engine.wake.clone(),
+            lease,
+            lease_ends: safe_end(asked, ttl),
+            run,
+        };
         if let Some(outcome) = outcome(recorder.run.status) {
             recorder.wake_dependents().await?;
             return Ok(Opened::Ended(outcome));
@@ -67,7 +78,7 @@ impl Recorder {
         let asked = Instant::now();
         let doing = doing(&self.lease.layer, self.number(), self.module());
         self.store.renew(&self.lease, &doing, ttl).await.map_err(state)?;
-        Ok(asked + ttl)
+        Ok(safe_end(asked, ttl))
     }
 
     /// When the lease is over unless it is renewed.
