@@ -8,6 +8,7 @@ use landfall_aws::base_config;
 use landfall_state::Store;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::settings::Settings;
 
@@ -72,17 +73,20 @@ impl Control {
 /// When the environment lacks a setting, or the Lambda runtime API fails.
 pub async fn serve<Q, A, F, H>(handler: H) -> Result<(), lambda_runtime::Error>
 where
-    Q: DeserializeOwned + std::fmt::Debug,
+    Q: DeserializeOwned,
     A: Serialize,
     F: Future<Output = Result<A, lambda_runtime::Error>>,
     H: Fn(Control, Q) -> F,
 {
     let control = Control::from_env().await?;
     let (control, handler) = (&control, &handler);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Q>| async move {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let started = Instant::now();
-        let request = format!("{:?}", event.payload);
-        let answer = handler(control.clone(), event.payload).await;
+        let request = about(&event.payload);
+        let answer = match serde_json::from_value(event.payload) {
+            Ok(payload) => handler(control.clone(), payload).await,
+            Err(error) => Err(error.into()),
+        };
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &answer {
             Ok(_) => tracing::info!(request, milliseconds, "answered"),
@@ -91,4 +95,36 @@ where
         answer
     }))
     .await
+}
+
+/// What a log line says of a request: what is asked and about what. Never the rest, which may hold tokens of waiting
+/// tasks: whoever has one can end the wait.
+fn about(payload: &Value) -> String {
+    const FIELDS: [&str; 7] =
+        ["/op", "/layer", "/lease/layer", "/number", "/module", "/detail/object/key", "/detail/executionArn"];
+    let said: Vec<String> = FIELDS
+        .iter()
+        .filter_map(|field| match payload.pointer(field)? {
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        })
+        .collect();
+    said.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_log_line_names_the_request_and_not_its_token() {
+        let payload = json!({
+            "op": "ask-approval", "lease": { "layer": "shop", "token": 3 }, "number": 7, "hash": "abc",
+            "task_token": "secret"
+        });
+        assert_eq!(about(&payload), "ask-approval shop 7");
+        let event = json!({ "source": "aws.s3", "detail": { "object": { "key": "env.yaml" } } });
+        assert_eq!(about(&event), "env.yaml");
+    }
 }
