@@ -1,48 +1,101 @@
 //! Approvals.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use landfall_control::Control;
-use landfall_state::{Decision, fail, succeed};
+use landfall_state::{Decision, Deployment, StateError, fail, succeed};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::answer::{ApiError, Caller};
+use crate::extract::{Body, DeploymentPath, Path};
+use crate::layers::deployment;
+use crate::schema;
 
-/// Body of `POST …/approval`.
-#[derive(Debug, Deserialize)]
+/// The longest reason that is taken, in characters: what Step Functions takes as a cause holds it and who decided.
+const LONGEST_REASON: usize = 2_000;
+
+/// A decision on a plan.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Decide {
     /// Approve or reject.
+    #[schema(value_type = schema::Decision)]
     decision: Decision,
-    /// The plan that was looked at.
+    /// Hash of the plan that was looked at. A deployment that has another plan by now is not decided on.
     plan_hash: String,
-    /// Why.
+    /// Why. Recorded and announced.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     reason: Option<String>,
 }
 
-/// `POST /layers/{layer}/deployments/{number}/approval`
+/// Decides on the plan of a deployment that waits for an approval. The same decision again is harmless.
+#[utoipa::path(
+    post,
+    path = "/layers/{layer}/deployments/{number}/approval",
+    operation_id = "decide",
+    tag = "deployments",
+    params(DeploymentPath),
+    request_body = Decide,
+    responses(
+        (status = 200, description = "The decision is made", body = schema::Decided),
+        (status = 400, description = "The body is wrong", body = schema::ErrorAnswer),
+        (status = 404, description = "There is no such deployment", body = schema::ErrorAnswer),
+        (status = 409, description = "It does not wait for an approval of this plan, or the other decision was made",
+            body = schema::ErrorAnswer),
+    )
+)]
 pub(crate) async fn decide(
     State(control): State<Control>,
-    Path((layer, number)): Path<(String, u64)>,
+    Path(path): Path<DeploymentPath>,
     caller: Caller,
-    Json(decide): Json<Decide>,
-) -> Result<Json<Value>, ApiError> {
-    let reason = decide.reason.as_deref();
-    let token = control.store.decide(&layer, number, &decide.plan_hash, decide.decision, &caller.0, reason).await?;
-    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    Body(decide): Body<Decide>,
+) -> Result<Json<schema::Decided>, ApiError> {
+    let DeploymentPath { layer, number } = path;
+    let reason = decide.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    if reason.is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
+        return Err(ApiError::invalid(format!("a reason has at most {LONGEST_REASON} characters"), "say it shorter"));
+    }
+    let asked = deployment(&control, &layer, number).await?;
+    if asked.status.is_final() {
+        return Err(over(&asked));
+    }
+    let decided = control.store.decide(&layer, number, &decide.plan_hash, decide.decision, &caller.arn, reason).await;
+    let token = match decided {
+        Ok(token) => token,
+        Err(StateError::Conflict { what }) => {
+            let hint = format!("look at it again: landfall status {layer}/{number}");
+            return Err(ApiError::conflict(what, hint));
+        }
+        // It ended in the meantime: its token is gone.
+        Err(StateError::NotFound { .. }) => {
+            return Err(over(&deployment(&control, &layer, number).await?));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // Of two who decide the same the first one is recorded, and named.
+    let deployment = deployment(&control, &layer, number).await?;
+    let recorded = deployment.approval.as_ref();
+    let by = recorded.and_then(|approval| approval.by.clone()).unwrap_or(caller.arn);
+    let why = recorded.and_then(|approval| approval.reason.as_ref()).map(|reason| format!(": {reason}"));
+    let why = why.unwrap_or_default();
     let (kind, message) = match decide.decision {
         Decision::Approve => {
             succeed(&control.sfn, &token, "{}").await?;
-            ("approved", format!("approved by {}{why}", caller.0))
+            ("approved", format!("approved by {by}{why}"))
         }
         Decision::Reject => {
-            let message = format!("not approved by {}{why}", caller.0);
+            let message = format!("not approved by {by}{why}");
             fail(&control.sfn, &token, "Landfall.NotApproved", &message).await?;
             ("not-approved", message)
         }
     };
-    let deployment = control.store.deployment(&layer, number).await?;
     control.announce(&deployment, kind, &message).await?;
-    Ok(Json(json!({ "id": deployment.id().to_string(), "decision": decide.decision })))
+    Ok(Json(schema::Decided { id: deployment.id().to_string(), decision: decide.decision.into() }))
+}
+
+fn over(deployment: &Deployment) -> ApiError {
+    let id = deployment.id();
+    ApiError::conflict(format!("deployment {id} is over; there is nothing to decide"), "deploy again for another plan")
 }

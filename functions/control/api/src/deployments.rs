@@ -1,26 +1,35 @@
-//! Deployments: asked for, listed, shown with their runs, plan and events.
+//! Deployments are asked for: deploy, plan, destroy.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use jiff::Timestamp;
-use landfall_control::{ChosenEnvironment, Control, LoadedFile, Refusal};
-use landfall_state::{Action, Actor, NewChange, Scope, Source};
+use landfall_config::LayerFile;
+use landfall_control::{ChosenEnvironment, Control, LoadedFile, Object};
+use landfall_state::{Action, Actor, NewChange, Scope, Source, StateError};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::answer::{ApiError, Caller};
-use crate::layers::known;
+use crate::extract::{Body, LONGEST_KEY, LayerPath, Path};
+use crate::layers::{known, unknown};
+use crate::schema;
 
-/// Body of `POST /layers/{layer}/deployments`.
-#[derive(Debug, Deserialize)]
+/// Prefix of Landfall's own documents in the config bucket.
+const INTERNAL: &str = ".landfall/";
+/// Where files lie that are planned and not deployed.
+const UPLOADS: &str = ".landfall/uploads/";
+
+/// What is asked of a layer.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Create {
     /// What is asked.
+    #[schema(value_type = schema::Action)]
     action: Action,
-    /// A file that was uploaded for a plan, under `.landfall/uploads/`.
+    /// A file to plan that is not deployed. It lies under `.landfall/uploads/` in the config bucket.
     #[serde(default)]
     upload: Option<Upload>,
-    /// The key in the config bucket that the file has or will have.
+    /// The key in the config bucket that the file has or will have; left out, the one that owns the layer.
     #[serde(default)]
     key: Option<String>,
     /// The environment of a service that lists several.
@@ -28,63 +37,99 @@ pub(crate) struct Create {
     environment: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Upload {
+/// An object of the config bucket.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Upload {
+    /// Its key.
     key: String,
+    /// Its version; left out, the newest.
     #[serde(default)]
     version_id: Option<String>,
 }
 
-/// `POST /layers/{layer}/deployments`
+/// Asks for a deployment, a plan or the destruction of a layer. It waits for its turn and takes the place of one that
+/// waits.
+#[utoipa::path(
+    post,
+    path = "/layers/{layer}/deployments",
+    operation_id = "createDeployment",
+    tag = "deployments",
+    params(LayerPath),
+    request_body = Create,
+    responses(
+        (status = 202, description = "It waits for its turn", body = schema::Accepted),
+        (status = 400, description = "The body or the file is wrong", body = schema::ErrorAnswer),
+        (status = 404, description = "There is no such layer or file", body = schema::ErrorAnswer),
+        (status = 409, description = "Another key owns the layer, or the environment still has services",
+            body = schema::ErrorAnswer),
+    )
+)]
 pub(crate) async fn create(
     State(control): State<Control>,
-    Path(layer): Path<String>,
+    Path(LayerPath { layer }): Path<LayerPath>,
     caller: Caller,
-    Json(create): Json<Create>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+    Body(create): Body<Create>,
+) -> Result<(StatusCode, Json<schema::Accepted>), ApiError> {
     let (source, environment_choice) = match create.action {
-        Action::Destroy => destroyed(&control, &layer).await?,
+        Action::Destroy => {
+            if create.upload.is_some() || create.key.is_some() || create.environment.is_some() {
+                return Err(ApiError::invalid(
+                    "a destruction takes no file and no environment",
+                    "what was deployed last is destroyed: send the action alone",
+                ));
+            }
+            destroyed(&control, &layer).await?
+        }
         Action::Deploy | Action::Plan => configured(&control, &layer, &create).await?,
     };
-    let now = control.store.now();
     let change = NewChange {
         layer: layer.clone(),
         action: create.action,
         source,
         environment_choice,
-        actor: Actor(caller.0),
+        actor: Actor(caller.arn),
         commit: None,
         // Every request of a person is a change of its own.
-        nonce: now.to_string(),
+        nonce: caller.request_id.unwrap_or_else(|| control.store.now().to_string()),
     };
     let queued = control.store.enqueue(change).await?;
-    control.announce(&queued.deployment, "queued", "the change waits for its turn").await?;
+    let id = queued.deployment.id().to_string();
+    if !queued.duplicate {
+        control.announce(&queued.deployment, "queued", "the change waits for its turn").await?;
+    }
+    if let Some(superseded) = queued.superseded {
+        let superseded = control.store.deployment(&layer, superseded).await?;
+        control.announce(&superseded, "superseded", &format!("superseded by {id}")).await?;
+    }
     control.start_next(&layer).await?;
-    let answer = json!({
-        "layer": layer,
-        "number": queued.deployment.number,
-        "id": queued.deployment.id().to_string(),
-        "duplicate": queued.duplicate,
-        "superseded": queued.superseded,
-    });
+    let answer = schema::Accepted {
+        layer,
+        number: queued.deployment.number,
+        id,
+        duplicate: queued.duplicate,
+        superseded: queued.superseded,
+    };
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
 /// The config of a layer that is to be planned or deployed again, checked as its deployment will see it.
 async fn configured(control: &Control, layer: &str, create: &Create) -> Result<(Source, Option<String>), ApiError> {
-    let owner = control.store.layer(layer).await?.and_then(|record| record.key);
-    let key = create.key.clone().or(owner).ok_or_else(|| ApiError::not_found(format!("there is no layer {layer}")))?;
+    let key = key_of(control, layer, create).await?;
     let (object_key, version) = match &create.upload {
-        Some(upload) if upload.key.starts_with(".landfall/uploads/") => (upload.key.clone(), upload.version_id.clone()),
-        Some(_) => {
+        None => (key.clone(), None),
+        Some(_) if create.action != Action::Plan => {
+            return Err(ApiError::invalid(
+                "an upload can be planned, not deployed",
+                format!("upload the file as {key}: that deploys it"),
+            ));
+        }
+        Some(upload) if !upload.key.starts_with(UPLOADS) => {
             return Err(ApiError::invalid("an upload lies under .landfall/uploads/", "upload the file there first"));
         }
-        None => (key.clone(), None),
+        Some(upload) => (upload.key.clone(), upload.version_id.clone()),
     };
-    let object = control
-        .read_object(&object_key, version.as_deref())
-        .await?
-        .ok_or_else(|| ApiError::not_found(format!("{object_key} is not in the config bucket")))?;
+    let object = object(control, &object_key, version.as_deref()).await?;
     let mut named = object.clone();
     named.key.clone_from(&key);
     let LoadedFile::Layer(file, text) = control.read_file(&named)? else {
@@ -96,12 +141,7 @@ async fn configured(control: &Control, layer: &str, create: &Create) -> Result<(
             "name the layer that the file declares",
         ));
     }
-    let environment = control.environment_of(&key, &file, create.environment.as_deref()).await?;
-    // What the service uses of an environment that is being made shows when its turn comes.
-    if environment.as_ref().is_none_or(|environment| environment.deployed) {
-        let chosen = environment.as_ref().map(ChosenEnvironment::named);
-        control.resolve_layer(&file, &text, chosen).await?;
-    }
+    let environment = checked(control, &key, &file, &text, create.environment.as_deref()).await?;
     let source = Source {
         object: (object_key != key).then_some(object_key),
         version_id: object.version_id,
@@ -109,7 +149,67 @@ async fn configured(control: &Control, layer: &str, create: &Create) -> Result<(
         sequencer: None,
         key,
     };
-    Ok((source, environment.map(|environment| environment.name)))
+    Ok((source, environment))
+}
+
+/// The key of the layer's file: the given one if no other one owns the name, else the owner.
+async fn key_of(control: &Control, layer: &str, create: &Create) -> Result<String, ApiError> {
+    let record = control.store.layer(layer).await?;
+    let Some(key) = create.key.clone() else {
+        return match record.and_then(|record| record.key) {
+            Some(key) => Ok(key),
+            None => Err(unknown(control, layer).await),
+        };
+    };
+    if key.is_empty() || key.len() > LONGEST_KEY || key.starts_with(INTERNAL) {
+        return Err(ApiError::invalid(
+            "the key is not one that a layer file has",
+            format!("a key has 1 to {LONGEST_KEY} bytes and does not begin with {INTERNAL}"),
+        ));
+    }
+    if let Some(record) = record
+        && record.is_alive(control.store.queue(layer).await?)
+        && let Some(owner) = record.key.filter(|owner| *owner != key)
+    {
+        return Err(ApiError::conflict(
+            format!("layer {layer} belongs to {owner}; {key} declares the same name"),
+            format!("give one of the two another name, or destroy the layer first: landfall destroy {layer}"),
+        ));
+    }
+    Ok(key)
+}
+
+/// An object of the config bucket.
+async fn object(control: &Control, key: &str, version: Option<&str>) -> Result<Object, ApiError> {
+    match control.read_object(key, version).await {
+        Ok(Some(object)) => Ok(object),
+        Ok(None) => Err(ApiError::not_found(format!("{key} is not in the config bucket"))
+            .with_hint("upload the file, or name the key that it has")),
+        // S3 calls a version that it never gives an invalid argument.
+        Err(StateError::Aws { code, message, .. })
+            if matches!(code.as_str(), "InvalidArgument" | "KeyTooLongError") =>
+        {
+            Err(ApiError::invalid(message, "name a key and a version that S3 answered"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Checks a file as its deployment will see it, and answers the environment that a service is deployed to.
+async fn checked(
+    control: &Control,
+    key: &str,
+    file: &LayerFile,
+    text: &landfall_config::Source,
+    choice: Option<&str>,
+) -> Result<Option<String>, ApiError> {
+    let environment = control.environment_of(key, file, choice).await?;
+    // What the service uses of an environment that is being made shows when its turn comes.
+    if environment.as_ref().is_none_or(|environment| environment.deployed) {
+        let chosen = environment.as_ref().map(ChosenEnvironment::named);
+        control.resolve_layer(file, text, chosen).await?;
+    }
+    Ok(environment.map(|environment| environment.name))
 }
 
 /// A layer that is to be destroyed: it must exist, and an environment must be empty.
@@ -135,90 +235,4 @@ async fn destroyed(control: &Control, layer: &str) -> Result<(Source, Option<Str
     let environment = record.environment.filter(|_| record.scope == Some(Scope::Service));
     let source = Source { key: record.key.unwrap_or_default(), ..Source::default() };
     Ok((source, environment))
-}
-
-/// Query of `GET /layers/{layer}/deployments`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct ListQuery {
-    /// How many, newest first.
-    #[serde(default)]
-    limit: Option<usize>,
-    /// Only those of this version of the layer's object.
-    #[serde(default)]
-    version_id: Option<String>,
-}
-
-/// `GET /layers/{layer}/deployments`
-pub(crate) async fn list(
-    State(control): State<Control>,
-    Path(layer): Path<String>,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<Value>, ApiError> {
-    let limit = query.limit.unwrap_or(20).clamp(1, 100);
-    let mut deployments = control.store.deployments(&layer, limit).await?;
-    if let Some(version) = query.version_id {
-        deployments.retain(|deployment| deployment.source.version_id.as_deref() == Some(&version));
-    }
-    Ok(Json(json!({ "deployments": deployments })))
-}
-
-/// `GET /layers/{layer}/deployments/{number}`
-pub(crate) async fn show(
-    State(control): State<Control>,
-    Path((layer, number)): Path<(String, u64)>,
-) -> Result<Json<Value>, ApiError> {
-    let deployment = control.store.deployment(&layer, number).await?;
-    let mut runs = control.store.runs(&layer, number).await?;
-    for run in &mut runs {
-        // A token is a capability: whoever has it can end the wait.
-        run.task_token = None;
-    }
-    let resources: Vec<Value> = control
-        .store
-        .journal(&layer)
-        .await?
-        .into_iter()
-        .map(|entry| {
-            json!({
-                "module": entry.module, "resource": entry.resource, "kind": entry.kind, "status": entry.status,
-                "id": entry.id, "number": entry.number, "updated_at": entry.updated_at,
-            })
-        })
-        .collect();
-    Ok(Json(json!({ "deployment": deployment, "runs": runs, "resources": resources })))
-}
-
-/// `GET /layers/{layer}/deployments/{number}/plan`
-pub(crate) async fn plan(
-    State(control): State<Control>,
-    Path((layer, number)): Path<(String, u64)>,
-) -> Result<Json<Value>, ApiError> {
-    let deployment = control.store.deployment(&layer, number).await?;
-    let plan = deployment
-        .plan
-        .as_ref()
-        .ok_or_else(|| ApiError::not_found(format!("deployment {} has no plan yet", deployment.id())))?;
-    let bytes = control.store.get_document(&plan.document).await?;
-    let document: Value = serde_json::from_slice(&bytes)
-        .map_err(|error| Refusal::new(format!("the plan cannot be read: {error}"), "plan again"))?;
-    Ok(Json(json!({ "hash": plan.hash, "risk": plan.risk, "summary": plan.summary, "plan": document })))
-}
-
-/// Query of `GET /layers/{layer}/deployments/{number}/events`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct EventsQuery {
-    /// Only those after this moment.
-    #[serde(default)]
-    after: Option<Timestamp>,
-}
-
-/// `GET /layers/{layer}/deployments/{number}/events`
-pub(crate) async fn events(
-    State(control): State<Control>,
-    Path((layer, number)): Path<(String, u64)>,
-    Query(query): Query<EventsQuery>,
-) -> Result<Json<Value>, ApiError> {
-    control.store.deployment(&layer, number).await?;
-    let events = control.store.events(&layer, number, query.after).await?;
-    Ok(Json(json!({ "events": events })))
 }

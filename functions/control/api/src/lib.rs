@@ -4,13 +4,19 @@
 mod answer;
 mod decide;
 mod deployments;
+mod description;
+mod extract;
+mod history;
 mod layers;
+pub mod schema;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post};
 use landfall_control::Control;
 
 pub use answer::{ApiError, Caller};
+pub use description::openapi;
 
 /// Serves until Lambda ends the process.
 ///
@@ -24,16 +30,19 @@ pub async fn run() -> Result<(), lambda_http::Error> {
 /// The routes.
 pub fn router(control: Control) -> Router {
     Router::new()
+        .route("/openapi.json", get(description::served))
         .route("/installation", get(layers::installation))
         .route("/layers", get(layers::list))
         .route("/layers/{layer}", get(layers::show))
         .route("/layers/{layer}/outputs", get(layers::outputs))
         .route("/layers/{layer}/lease", delete(layers::unlock))
-        .route("/layers/{layer}/deployments", get(deployments::list).post(deployments::create))
-        .route("/layers/{layer}/deployments/{number}", get(deployments::show))
-        .route("/layers/{layer}/deployments/{number}/plan", get(deployments::plan))
-        .route("/layers/{layer}/deployments/{number}/events", get(deployments::events))
+        .route("/layers/{layer}/deployments", get(history::list).post(deployments::create))
+        .route("/layers/{layer}/deployments/{number}", get(history::show))
+        .route("/layers/{layer}/deployments/{number}/plan", get(history::plan))
+        .route("/layers/{layer}/deployments/{number}/events", get(history::events))
         .route("/layers/{layer}/deployments/{number}/approval", post(decide::decide))
         .fallback(answer::no_such_path)
+        .method_not_allowed_fallback(answer::no_such_method)
+        .layer(DefaultBodyLimit::max(extract::LONGEST_BODY))
         .with_state(control)
 }
