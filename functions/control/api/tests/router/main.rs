@@ -1,0 +1,10 @@
+//! The router, asked with events as API Gateway sends them, over the state on the local AWS. Every answer is held
+//! against the checked-in description of the API.
+#![allow(clippy::unwrap_used)]
+
+mod decisions;
+mod described;
+mod layers;
+mod orders;
+mod world;
+mod wrong;

@@ -1,0 +1,132 @@
+//! Deployments are asked for and listed.
+
+use landfall_state::{Action, Actor, NewChange, Source};
+use serde_json::{Value, json};
+
+use crate::world::{ADA, BOB, World, event};
+
+const PATH: &str = "/layers/prod/deployments";
+
+async fn order(world: &World, body: Value) -> crate::world::Answer {
+    world.ask("POST", PATH, Some(body)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asked_is_the_caller_that_iam_authorised() {
+    let world = World::new().await;
+    world.put(".landfall/uploads/1.yaml", &world.environment("prod")).await;
+    let plan = json!({ "action": "plan", "upload": { "key": ".landfall/uploads/1.yaml" }, "key": "envs/prod.yaml" });
+    let answer = world.ask_as(BOB, "POST", PATH, Some(plan)).await;
+    assert_eq!((answer.status, &answer.body["id"]), (202, &json!("prod/1")), "{answer:?}");
+    let shown = world.ask("GET", "/layers/prod/deployments/1", None).await;
+    let deployment = &shown.body["deployment"];
+    assert_eq!((&deployment["actor"], &deployment["action"]), (&json!(BOB), &json!("plan")));
+    assert_eq!(deployment["source"]["key"], "envs/prod.yaml");
+    assert_eq!(deployment["source"]["object"], ".landfall/uploads/1.yaml");
+    let events = world.ask("GET", "/layers/prod/deployments/1/events", None).await;
+    assert_eq!(events.body["events"][0]["kind"], "queued");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_leaves_the_caller_out_yields_unknown() {
+    let world = World::new().await;
+    world.put("prod.yaml", &world.environment("prod")).await;
+    let mut event = event("POST", PATH);
+    event["requestContext"].as_object_mut().unwrap().remove("authorizer");
+    event["body"] = json!(r#"{"action":"deploy","key":"prod.yaml"}"#);
+    assert_eq!(world.send(&event).await.status, 202);
+    assert_eq!(world.control.store.deployment("prod", 1).await.unwrap().actor, Actor("unknown".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_is_a_change_of_its_own_and_the_newest_waits() {
+    let world = World::new().await;
+    world.put("prod.yaml", &world.environment("prod")).await;
+    let deploy = json!({ "action": "deploy", "key": "prod.yaml" });
+    for number in 1..=3u64 {
+        let answer = order(&world, deploy.clone()).await;
+        assert_eq!((&answer.body["number"], &answer.body["duplicate"]), (&json!(number), &json!(false)), "{answer:?}");
+        let superseded = if number == 3 { json!(2) } else { json!(null) };
+        assert_eq!(answer.body["superseded"], superseded);
+    }
+    let events = world.ask("GET", "/layers/prod/deployments/2/events", None).await;
+    let last = events.body["events"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["kind"], &last["message"]), (&json!("superseded"), &json!("superseded by prod/3")));
+    assert_eq!(world.control.store.deployment("prod", 3).await.unwrap().actor, Actor(ADA.to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_lies_where_uploads_lie_and_is_only_planned() {
+    let world = World::new().await;
+    let file = world.environment("prod");
+    for key in ["elsewhere/prod.yaml", ".landfall/documents/prod.yaml"] {
+        world.put(key, &file).await;
+        let answer = order(&world, json!({ "action": "plan", "upload": { "key": key }, "key": "prod.yaml" })).await;
+        assert_eq!((answer.status, answer.error().1), (400, "an upload lies under .landfall/uploads/"), "{key}");
+    }
+    world.put(".landfall/uploads/1.yaml", &file).await;
+    let upload = json!({ "key": ".landfall/uploads/1.yaml" });
+    let answer = order(&world, json!({ "action": "deploy", "upload": upload, "key": "prod.yaml" })).await;
+    assert_eq!((answer.status, answer.error().1), (400, "an upload can be planned, not deployed"));
+    let missing = json!({ "key": ".landfall/uploads/2.yaml" });
+    let answer = order(&world, json!({ "action": "plan", "upload": missing, "key": "prod.yaml" })).await;
+    assert_eq!(answer.status, 404, "{answer:?}");
+    assert!(world.control.store.layer("prod").await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_of_the_layer_and_of_the_key_that_owns_it() {
+    let world = World::new().await;
+    world.put("prod.yaml", &world.environment("prod")).await;
+    world.put("copy.yaml", &world.environment("prod")).await;
+    world.put("other.yaml", &world.environment("other")).await;
+    world.put("broken.yaml", "name: prod\nmodules: [").await;
+    world.put("values.yaml", "replicas: 3\n").await;
+    for (key, status, says) in [
+        ("other.yaml", 400, "other.yaml declares layer other, not prod"),
+        ("broken.yaml", 400, "broken.yaml"),
+        ("values.yaml", 400, "values.yaml declares no layer"),
+        ("missing.yaml", 404, "missing.yaml is not in the config bucket"),
+    ] {
+        let answer = order(&world, json!({ "action": "deploy", "key": key })).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.error().1.contains(says), "{answer:?}");
+    }
+    assert_eq!(order(&world, json!({ "action": "deploy", "key": "prod.yaml" })).await.status, 202);
+    let answer = order(&world, json!({ "action": "deploy", "key": "copy.yaml" })).await;
+    assert_eq!((answer.status, answer.error().0), (409, "conflict"));
+    assert!(answer.error().1.contains("layer prod belongs to prod.yaml"), "{answer:?}");
+    assert_eq!(order(&world, json!({ "action": "deploy" })).await.status, 202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_has_at_most_a_hundred_and_can_be_of_one_version() {
+    let world = World::new().await;
+    for number in 1..=103u32 {
+        let version = if number == 4 || number == 50 { "searched".to_owned() } else { format!("v{number}") };
+        let change = NewChange {
+            layer: "prod".to_owned(),
+            action: Action::Deploy,
+            source: Source { key: "prod.yaml".to_owned(), version_id: Some(version), ..Source::default() },
+            environment_choice: None,
+            actor: Actor("uploader".to_owned()),
+            commit: None,
+            nonce: number.to_string(),
+        };
+        let diagnostics = "long ".repeat(6_000);
+        world.control.store.reject(change, "not valid", Some(&diagnostics)).await.unwrap();
+    }
+    for (query, count) in [("", 20), ("?limit=0", 1), ("?limit=3", 3), ("?limit=99999999999", 100)] {
+        let answer = world.ask("GET", &format!("{PATH}{query}"), None).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let listed = answer.body["deployments"].as_array().unwrap();
+        assert_eq!((listed.len(), &listed[0]["number"]), (count, &json!(103)), "{query}");
+        // What Lambda answers has at most 6 MB.
+        assert!(answer.body.to_string().len() < 2_000_000, "{query}");
+        assert!(listed[0]["diagnostics"].is_string());
+    }
+    let searched = world.ask("GET", &format!("{PATH}?version_id=searched&limit=1"), None).await;
+    assert_eq!(searched.body["deployments"][0]["number"], 50);
+    let both = world.ask("GET", &format!("{PATH}?version_id=searched"), None).await;
+    assert_eq!(both.body["deployments"].as_array().unwrap().len(), 2);
+}
