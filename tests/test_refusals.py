@@ -126,3 +126,13 @@ def test_a_layer_that_exists_is_not_moved_to_another_region_by_an_edit(landfall)
     moved = environment(layer, SQS).replace("us-east-1", "eu-west-1")
     told = rejected(landfall, f"{layer}.yaml", moved, layer)
     assert "us-east-1" in told and "cannot be moved to eu-west-1" in told and f"landfall destroy {layer}" in told, told
+
+
+def test_a_label_that_names_another_environment_than_its_path_is_rejected(landfall):
+    meant, other, app = landfall.name("meant"), landfall.name("other"), landfall.name("strayed")
+    landfall.deploy(f"{meant}/env.yaml", environment(meant), meant)
+    landfall.deploy(f"{other}/env.yaml", environment(other), other)
+    told = rejected(landfall, f"{other}/{app}.yaml", service(app, "./env.yaml", meant, SQS), app)
+    assert f"is environment {other}, not {meant}" in told, told
+    free = service(app, "./env.yaml", "anything", SQS)
+    assert landfall.deploy(f"{other}/{app}.yaml", free, app)["status"] == "succeeded"

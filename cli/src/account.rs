@@ -1,5 +1,6 @@
 //! The account the command works in: credentials, where Landfall's API is, the upload to the config bucket.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -147,6 +148,38 @@ impl Account {
             failure
         })?;
         Ok(answer.version_id().map(str::to_owned))
+    }
+
+    /// Removes what lies under a prefix and is not to be kept; answers how many objects went. The bucket keeps versions,
+    /// so they can be brought back.
+    pub async fn prune(&self, bucket: &str, prefix: &str, keep: &BTreeSet<&str>) -> Result<usize, Failure> {
+        let client = aws_sdk_s3::Client::new(&self.config);
+        let refused = |doing: &str, key: &str, code: Option<&str>, text: String| {
+            let failure = Failure::new(Exit::Unreachable, format!("cannot {doing} s3://{bucket}/{key}: {text}"));
+            if code == Some("AccessDenied") {
+                return failure.with_hint(format!(
+                    "files that are gone here would stay deployed: the caller needs s3:ListBucket on the config bucket \
+                     and s3:DeleteObject below {prefix}"
+                ));
+            }
+            failure
+        };
+        let mut gone = 0;
+        let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                let text = error.message().map_or_else(|| chain(&error), str::to_owned);
+                refused("list", prefix, error.code(), text)
+            })?;
+            for key in page.contents().iter().filter_map(|object| object.key()).filter(|key| !keep.contains(key)) {
+                client.delete_object().bucket(bucket).key(key).send().await.map_err(|error| {
+                    let text = error.message().map_or_else(|| chain(&error), str::to_owned);
+                    refused("remove", key, error.code(), text)
+                })?;
+                gone += 1;
+            }
+        }
+        Ok(gone)
     }
 
     /// The access key stands for the account without a call: it belongs to exactly one.

@@ -1,5 +1,6 @@
 //! `landfall deploy`: uploads a layer file with the files it refers to, finds the deployment that came of it, follows.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ pub(super) struct Package {
     bytes: Vec<u8>,
     /// Support files: path relative to the layer file, content.
     files: Vec<(String, Vec<u8>)>,
+    /// Folders among what the layer refers to: relative to the layer file, without a slash at the end.
+    folders: Vec<String>,
     environment: Option<String>,
 }
 
@@ -55,7 +58,10 @@ pub async fn run(ui: &Ui, place: &Place, args: &DeployArgs) -> Result<Exit, Fail
     let installation = client.installation().await?;
     let layer = package.layer.name.value.clone();
     let key = key_of(&client, &layer, &args.file, &args.target).await?;
-    let version = upload(ui, &client, &installation, &package.uploads(&key)).await?;
+    let folders = package.folders.clone();
+    let uploads = package.uploads(&key);
+    mirror(ui, &client, &installation, &key, &folders, &uploads).await?;
+    let version = upload(ui, &client, &installation, &uploads).await?;
     let Some(number) = find(ui, &client, &layer, &version).await? else {
         ui.note(format!("the upload is done; what came of it: landfall history {layer}"));
         return Ok(Exit::Interrupted);
@@ -86,7 +92,34 @@ pub(super) fn pack(ui: &Ui, file: &Path, target: &TargetArgs) -> Result<Package,
     for (path, place) in travelling(file, &refers_to)? {
         files.push((path, std::fs::read(&place).map_err(|error| file_failure("read", &place, &error))?));
     }
-    Ok(Package { layer, bytes, files, environment: target.env.clone() })
+    let beside = file.parent().unwrap_or(Path::new(""));
+    let folders = refers_to.iter().map(|path| path.trim_start_matches("./").trim_end_matches('/'));
+    // The folder of the layer file itself holds more than this layer.
+    let folders = folders.filter(|path| !matches!(*path, "" | ".") && beside.join(path).is_dir());
+    let folders = folders.map(str::to_owned).collect();
+    Ok(Package { layer, bytes, files, folders, environment: target.env.clone() })
+}
+
+/// Makes the folders of the config bucket as they are here: a file that was removed is not deployed any more.
+async fn mirror(
+    ui: &Ui,
+    client: &Client,
+    installation: &Installation,
+    key: &str,
+    folders: &[String],
+    uploads: &[Upload],
+) -> Result<(), Failure> {
+    let beside = key.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
+    let keep: BTreeSet<&str> = uploads.iter().map(|upload| upload.key.as_str()).collect();
+    let mut gone = 0;
+    for folder in folders {
+        gone += client.account.prune(&installation.config_bucket, &format!("{beside}{folder}/"), &keep).await?;
+    }
+    if gone > 0 && !ui.json {
+        let what = format!("removed {} that are gone here from the config bucket", counted(gone, "file"));
+        ui.note(ui.paint_errors.tone(Tone::Quiet, what));
+    }
+    Ok(())
 }
 
 /// The key of a layer file: as given, else the one that the layer has, else the file's name.

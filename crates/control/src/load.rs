@@ -165,6 +165,10 @@ impl Control {
                 ),
             });
         };
+        let label = entry.name.value.as_str();
+        if let Some(owner) = layer.as_deref().filter(|owner| *owner != label) {
+            self.refuse_another(owner, label, entry).await?;
+        }
         let name = layer.unwrap_or_else(|| entry.name.value.clone());
         let record = self.store.layer(&name).await?;
         let deployed =
@@ -176,6 +180,25 @@ impl Control {
             ));
         }
         Ok(Some(ChosenEnvironment { name, entry: entry.clone(), deployed }))
+    }
+
+    /// The label of an entry is free, and its path decides. But where the label is the name of one environment and the
+    /// path leads to another one, nobody knows which is meant, and the wrong one would be changed.
+    async fn refuse_another(&self, owner: &str, label: &str, entry: &EnvironmentRef) -> Result<(), Refusal> {
+        let named = self.store.layer(label).await?;
+        let exists = named.is_some_and(|named| {
+            named.scope == Some(landfall_state::Scope::Environment) && named.status != LayerStatus::Destroyed
+        });
+        if !exists {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            format!("the entry {label} leads to {}, which is environment {owner}, not {label}", entry.path.value),
+            format!(
+                "correct the path of the entry, or give it a label that is not the name of another environment; \
+                     what belongs to {label} is shown by: landfall status {label}"
+            ),
+        ))
     }
 
     /// The deployment of a layer that runs or is next, unless it waits for people: for that nobody is held up.
