@@ -136,3 +136,10 @@ def test_a_label_that_names_another_environment_than_its_path_is_rejected(landfa
     assert f"is environment {other}, not {meant}" in told, told
     free = service(app, "./env.yaml", "anything", SQS)
     assert landfall.deploy(f"{other}/{app}.yaml", free, app)["status"] == "succeeded"
+
+
+def test_a_second_layer_under_the_key_of_a_first_is_told_which_key_to_use(landfall):
+    first, second = landfall.name("first"), landfall.name("second")
+    landfall.deploy(f"{first}-env.yaml", environment(first), first)
+    told = rejected(landfall, f"{first}-env.yaml", environment(second), second)
+    assert f"holds layer {first}" in told and f"--key {second}/{first}-env.yaml" in told, told

@@ -124,7 +124,11 @@ impl Arrival<'_> {
                         "{} holds layer {former}, which still exists; this version declares {layer}",
                         self.content.key
                     ),
-                    format!("a layer cannot be renamed: upload {layer} under another key, or destroy {former} first"),
+                    format!(
+                        "upload {layer} under another key (`landfall deploy FILE --key {layer}/{}`), and restore the file \
+                         of {former}; a layer cannot be renamed, only destroyed",
+                        self.content.key.rsplit('/').next().unwrap_or_default()
+                    ),
                 );
                 return self.reject(&layer, refusal).await;
             }
