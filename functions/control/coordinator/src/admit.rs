@@ -7,13 +7,18 @@ use landfall_control::Control;
 use landfall_state::{AcquireRequest, Action, Deployment, LayerStatus, Lease, Phase, Scope, StateError, Status};
 use serde_json::{Value, json};
 
+use crate::finish::{belongs_to_another, run_document};
+
 /// Life of the lease until the first step renews it: planning reads AWS for at most the time of one function. A holder
 /// that dies is noticed by the end of its execution, not by the end of its lease.
 const TTL: Duration = Duration::from_secs(330);
-/// Seconds between two tries to take a lease that is held: a tenth of the time waited, within these bounds. A short
-/// wait ends soon, and one of a day stays far from the 25,000 events that a history may have
+/// Seconds between two tries to take a lease that is held, after so many seconds of waiting. A short wait ends soon,
+/// one of hours looks once a minute, and one of the nine days that an execution may take has about 1,500 tries of nine
+/// events: far from the 25,000 that a history may have
 /// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
-const RETRY: std::ops::RangeInclusive<i64> = 1..=60;
+fn retry_after(waited: i64) -> i64 {
+    (waited / 10).clamp(1, 60).max(waited / 300)
+}
 
 /// Takes the lease, or says why not yet.
 pub(crate) async fn admit(
@@ -26,6 +31,9 @@ pub(crate) async fn admit(
     let deployment = control.store.deployment(layer, number).await?;
     if deployment.status != Status::Running {
         return Err(format!("deployment {} does not run any more", deployment.id()).into());
+    }
+    if belongs_to_another(&deployment, execution) {
+        return Err(format!("another execution runs deployment {}", deployment.id()).into());
     }
     if let Some(hash) = hash
         && deployment.plan.as_ref().is_none_or(|plan| plan.hash != hash)
@@ -46,6 +54,13 @@ pub(crate) async fn admit(
         AcquireRequest { layer, environment: environment.as_deref(), holder: execution, doing: &doing, ttl: TTL };
     match control.store.acquire(request).await {
         Ok(lease) => {
+            // Looked at under the lease: from here on the environment stays as it is.
+            if hash.is_some()
+                && let Err(error) = refuse_other_environment(control, &deployment).await
+            {
+                control.store.release(&lease).await?;
+                return Err(error);
+            }
             let phase = if hash.is_some() { Phase::Applying } else { Phase::Planning };
             control.store.phase(layer, number, phase, None).await?;
             Ok(json!({
@@ -75,8 +90,7 @@ fn doing(deployment: &Deployment) -> String {
 async fn not_yet(control: &Control, deployment: &Deployment, reason: &str) -> Result<Value, Error> {
     control.store.phase(&deployment.layer, deployment.number, Phase::Admitting, Some(reason)).await?;
     let waited = control.store.now().duration_since(deployment.started_at.unwrap_or(deployment.created_at));
-    let retry = (waited.as_secs() / 10).clamp(*RETRY.start(), *RETRY.end());
-    Ok(json!({ "admitted": false, "retryAfter": retry, "reason": reason }))
+    Ok(json!({ "admitted": false, "retryAfter": retry_after(waited.as_secs()), "reason": reason }))
 }
 
 /// The environment of a service: as it was chosen, else as it was deployed.
@@ -86,6 +100,19 @@ async fn environment_of(control: &Control, layer: &str, choice: Option<String>) 
     }
     let record = control.store.layer(layer).await?;
     Ok(record.filter(|record| record.scope == Some(Scope::Service)).and_then(|record| record.environment))
+}
+
+/// A service is approved as it fits its environment. When that was changed or destroyed while people thought about it,
+/// the plan is about an environment that is not there any more.
+async fn refuse_other_environment(control: &Control, deployment: &Deployment) -> Result<(), Error> {
+    let Some((run, _)) = run_document(control, deployment).await? else { return Ok(()) };
+    let Some(planned) = run.environment else { return Ok(()) };
+    let now = control.environment_context(&planned.name).await?;
+    if now == planned {
+        return Ok(());
+    }
+    let (id, name) = (deployment.id(), planned.name);
+    Err(format!("environment {name} was changed after {id} was planned; deploy again to see what changes now").into())
 }
 
 /// An environment is not destroyed while services live in it.
@@ -117,4 +144,20 @@ pub(crate) async fn ask_approval(
     let message = format!("waits for an approval: landfall approve {}", deployment.id());
     control.announce(&deployment, "approval-requested", &message).await?;
     Ok(json!({}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_of_nine_days_stays_far_from_the_longest_history() {
+        let (mut waited, mut tries) = (0, 0);
+        while waited < 777_600 {
+            waited += retry_after(waited);
+            tries += 1;
+        }
+        assert!(tries * 9 < 15_000, "{tries} tries");
+        assert_eq!((retry_after(0), retry_after(50), retry_after(3600)), (1, 5, 60));
+    }
 }

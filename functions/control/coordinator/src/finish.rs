@@ -24,6 +24,10 @@ pub(crate) struct Ending<'a> {
 /// Ends a deployment. Reached from every failure; doing it twice is harmless.
 pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(), Error> {
     let deployment = control.store.deployment(ending.layer, ending.number).await?;
+    if belongs_to_another(&deployment, ending.execution) {
+        tracing::warn!(deployment = %deployment.id(), execution = ending.execution, "another execution runs it");
+        return Ok(());
+    }
     if deployment.status == Status::Running {
         control.store.phase(ending.layer, ending.number, Phase::Finishing, None).await?;
         let runs = control.store.runs(ending.layer, ending.number).await?;
@@ -45,6 +49,11 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
     let kind = serde_json::to_value(deployment.status)?.as_str().unwrap_or("finished").to_owned();
     control.announce(&deployment, &kind, &message).await?;
     start_waiting(control, &deployment).await
+}
+
+/// Whether another execution runs the deployment than this one: somebody started a copy by hand, which ends nothing.
+pub(crate) fn belongs_to_another(deployment: &Deployment, execution: &str) -> bool {
+    deployment.execution_arn.as_deref().is_some_and(|own| own != execution)
 }
 
 /// The lease, renewed; taken again by the same execution when its time ran out while nothing else took it.
@@ -174,7 +183,11 @@ async fn record_layer(
     Ok(())
 }
 
-async fn run_document(control: &Control, deployment: &Deployment) -> Result<Option<(RunDocument, DocumentRef)>, Error> {
+/// The run document of a deployment, once it was made.
+pub(crate) async fn run_document(
+    control: &Control,
+    deployment: &Deployment,
+) -> Result<Option<(RunDocument, DocumentRef)>, Error> {
     let Some(reference) = deployment.run.clone() else { return Ok(None) };
     let bytes = control.store.get_document(&reference).await?;
     Ok(Some((serde_json::from_slice(&bytes)?, reference)))

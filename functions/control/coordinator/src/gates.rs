@@ -7,21 +7,28 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 
+/// What modules are told that wait under a lease which is lost.
+const LEASE_LOST: &str = "not started because the deployment lost its lease";
+
 /// Leaves the token of a module; answers it at once when nothing holds it back.
 pub(crate) async fn wait(
     control: &Control,
-    layer: &str,
+    lease: &Lease,
     number: u64,
     module: &str,
     task_token: &str,
 ) -> Result<Value, Error> {
-    match control.store.await_dependencies(layer, number, module, task_token).await? {
+    match control.store.await_dependencies(&lease.layer, number, module, task_token).await? {
         Gate::Ready => succeed(&control.sfn, task_token, "{}").await?,
         Gate::Failed(failed) => {
             let cause = format!("not started because {} failed", failed.join(", "));
             fail(&control.sfn, task_token, SKIPPED, &cause).await?;
         }
-        // Whoever settles the last of them answers the token.
+        // Whoever settles the last of them answers the token. Without the lease nobody can settle anything; whoever
+        // loses it after this look finds the token.
+        Gate::Waiting(_) if !holds(control, lease).await? => {
+            fail(&control.sfn, task_token, SKIPPED, LEASE_LOST).await?;
+        }
         Gate::Waiting(_) => {}
     }
     Ok(json!({}))
@@ -43,12 +50,31 @@ pub(crate) async fn settle(
         update.error = Some(error.message());
     }
     match control.store.writer(lease).run_update(number, module, &update).await {
+        Ok(()) => {
+            let kind = if skipped { "module-skipped" } else { "module-failed" };
+            control.store.happened(&lease.layer, number, kind, Some(module), error.message()).await?;
+        }
         // The module's function recorded its end before it died.
-        Ok(()) | Err(StateError::Conflict { .. }) => {}
+        Err(StateError::Conflict { .. }) => {}
+        Err(StateError::LeaseLost { .. }) => return release_waiting(control, lease, number).await,
         Err(error) => return Err(error.into()),
     }
-    let kind = if skipped { "module-skipped" } else { "module-failed" };
-    control.store.happened(&lease.layer, number, kind, Some(module), error.message()).await?;
     control.store.wake(&control.sfn, &lease.layer, number).await?;
+    Ok(json!({}))
+}
+
+async fn holds(control: &Control, lease: &Lease) -> Result<bool, Error> {
+    let held = control.store.lease(&lease.layer).await?;
+    Ok(held.is_some_and(|held| held.token == lease.token && held.holder == lease.holder))
+}
+
+/// Without its lease a deployment records nothing, so nobody would wake the modules that wait: they are told to give
+/// up, and the deployment comes to its end.
+async fn release_waiting(control: &Control, lease: &Lease, number: u64) -> Result<Value, Error> {
+    for run in control.store.runs(&lease.layer, number).await? {
+        if let Some(token) = run.task_token.as_deref().filter(|_| run.status == RunStatus::Waiting) {
+            fail(&control.sfn, token, SKIPPED, LEASE_LOST).await?;
+        }
+    }
     Ok(json!({}))
 }

@@ -46,6 +46,8 @@ pub enum Request {
         number: u64,
         /// Module.
         module: String,
+        /// The lease under which the module will work.
+        lease: Lease,
         /// Token of the waiting execution.
         task_token: String,
     },
@@ -92,15 +94,20 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The cause for people.
+    /// The cause for people: the message of a function, the end of an execution, or what Step Functions says.
     pub fn message(&self) -> String {
-        let parsed: Option<Value> = serde_json::from_str(&self.cause).ok();
-        let inner = parsed.as_ref().and_then(|cause| cause.get("errorMessage")).and_then(Value::as_str);
-        match inner {
-            Some(message) => message.to_owned(),
-            None if self.cause.is_empty() => self.error.clone(),
-            None => self.cause.clone(),
+        let parsed: Value = serde_json::from_str(&self.cause).unwrap_or_default();
+        let field = |name| parsed.get(name).and_then(Value::as_str);
+        if let Some(message) = field("errorMessage") {
+            return message.to_owned();
         }
+        // A child execution is described whole, with its input
+        // (https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html).
+        if let (Some(_), Some(status)) = (field("ExecutionArn"), field("Status")) {
+            let why = field("Cause").map(|cause| format!(": {cause}")).unwrap_or_default();
+            return format!("its execution ended as {status}{why}");
+        }
+        if self.cause.is_empty() { self.error.clone() } else { self.cause.clone() }
     }
 }
 
@@ -137,8 +144,8 @@ pub async fn coordinate(control: Control, request: Value) -> Result<Value, Error
         Request::AskApproval { lease, number, task_token, hash } => {
             admit::ask_approval(&control, &lease, number, &task_token, &hash).await
         }
-        Request::Await { layer, number, module, task_token } => {
-            gates::wait(&control, &layer, number, &module, &task_token).await
+        Request::Await { layer: _, number, module, lease, task_token } => {
+            gates::wait(&control, &lease, number, &module, &task_token).await
         }
         Request::Settle { lease, number, module, error } => {
             gates::settle(&control, &lease, number, &module, &error).await
@@ -157,10 +164,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_of_a_lambda_failure_is_taken_out_of_its_json() {
+    fn the_message_of_a_failure_is_taken_out_of_its_json() {
         let cause = r#"{"errorType":"Error","errorMessage":"the config is gone","trace":[]}"#.to_owned();
         let failure = Failure { error: "Lambda.Unknown".into(), cause };
         assert_eq!(failure.message(), "the config is gone");
+        let cause = r#"{"ExecutionArn":"arn:x","Input":"{}","Status":"ABORTED","Cause":"stopped by ana"}"#.to_owned();
+        let child = Failure { error: "States.TaskFailed".into(), cause };
+        assert_eq!(child.message(), "its execution ended as ABORTED: stopped by ana");
         let timeout = Failure { error: "States.Timeout".into(), cause: String::new() };
         assert_eq!(timeout.message(), "States.Timeout");
     }

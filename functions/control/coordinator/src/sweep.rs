@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Failure;
-use crate::finish::{Ending, finish};
+use crate::finish::{Ending, belongs_to_another, finish};
 
 /// A running deployment without an execution is started again after this.
 const START_PATIENCE: SignedDuration = SignedDuration::from_secs(20);
@@ -31,6 +31,10 @@ pub(crate) async fn execution_ended(
 ) -> Result<Value, Error> {
     let input: Input = serde_json::from_str(input)?;
     let deployment = control.store.deployment(&input.layer, input.number).await?;
+    if belongs_to_another(&deployment, execution) {
+        tracing::warn!(deployment = %deployment.id(), execution, "a copy of the deployment's execution ended");
+        return Ok(json!({}));
+    }
     end_dead(control, &deployment, execution, status).await?;
     Ok(json!({}))
 }
@@ -39,8 +43,14 @@ async fn end_dead(control: &Control, deployment: &Deployment, execution: &str, s
     if deployment.status != Status::Running {
         return Ok(());
     }
-    // The lease of a dead holder is taken by its own name: nobody else may have it, and its token still counts.
-    let lease = control.store.lease(&deployment.layer).await?.filter(|lease| lease.holder == execution);
+    // The lease of a dead holder is taken by its own name: nobody else may have it, and its token still counts. Also
+    // when its time is over: what the deployment made has to be recorded with the layer.
+    let live = control.store.lease(&deployment.layer).await?;
+    let lease = match live {
+        Some(live) => Some(live),
+        None => control.store.expired_lease(&deployment.layer).await?,
+    };
+    let lease = lease.filter(|lease| lease.holder == execution);
     let lease = lease.map(|lease| Lease {
         layer: lease.layer,
         token: lease.token,
@@ -53,23 +63,36 @@ async fn end_dead(control: &Control, deployment: &Deployment, execution: &str, s
     finish(control, &ending).await
 }
 
-/// Looks at every layer for what came to a stop.
+/// Looks at every layer for what came to a stop. A layer that cannot be looked at does not keep the others from it.
 pub(crate) async fn sweep(control: &Control) -> Result<Value, Error> {
-    let mut repaired = Vec::new();
+    let (mut repaired, mut failed) = (Vec::new(), Vec::new());
     for layer in control.store.layers().await? {
-        let queue = control.store.queue(&layer.layer).await?;
-        if let Some(number) = queue.running {
-            let deployment = control.store.deployment(&layer.layer, number).await?;
-            if let Some(what) = look(control, &deployment).await? {
-                tracing::warn!(deployment = %deployment.id(), what, "repaired");
-                repaired.push(format!("{}: {what}", deployment.id()));
-            }
-        } else if queue.waiting.is_some() {
-            control.start_next(&layer.layer).await?;
-            repaired.push(format!("{}: started what waited", layer.layer));
+        match sweep_layer(control, &layer.layer).await {
+            Ok(what) => repaired.extend(what),
+            Err(error) => failed.push(format!("{}: {error}", layer.layer)),
         }
     }
+    if !failed.is_empty() {
+        return Err(failed.join("; ").into());
+    }
     Ok(json!({ "repaired": repaired }))
+}
+
+async fn sweep_layer(control: &Control, layer: &str) -> Result<Option<String>, Error> {
+    let queue = control.store.queue(layer).await?;
+    if let Some(number) = queue.running {
+        let deployment = control.store.deployment(layer, number).await?;
+        let what = look(control, &deployment).await?;
+        if let Some(what) = &what {
+            tracing::warn!(deployment = %deployment.id(), what, "repaired");
+        }
+        return Ok(what.map(|what| format!("{}: {what}", deployment.id())));
+    }
+    if queue.waiting.is_some() {
+        control.start_next(layer).await?;
+        return Ok(Some(format!("{layer}: started what waited")));
+    }
+    Ok(None)
 }
 
 async fn look(control: &Control, deployment: &Deployment) -> Result<Option<String>, Error> {
