@@ -102,6 +102,24 @@ def test_a_deployment_that_began_stays_on_its_version_while_a_new_one_is_install
     assert versions(second, layer, after["number"]) == {"2"}
 
 
+def test_a_new_version_of_one_module_alone_is_used(landfall, monkeypatch):
+    first = Landfall(installing.install(landfall.account, landfall.installation.binaries, stack="partial"))
+    layer, key = landfall.name("partial"), "partial.yaml"
+    ended = first.deploy(key, environment(layer, QUEUE.format(delay=0)), layer)
+    assert versions(first, layer, ended["number"]) == {"1"}
+
+    packed = installing.package
+    more = {"landfall-module-sqs": b"\0"}
+    monkeypatch.setattr(installing, "package", lambda binary: packed(binary) + more.get(binary.name, b""))
+    second = Landfall(installing.install(landfall.account, landfall.installation.binaries, stack="partial"))
+    functions = landfall.account.client("lambda")
+    assert functions.get_alias(FunctionName="partial-sqs", Name="live")["FunctionVersion"] == "2"
+    assert functions.get_alias(FunctionName="partial-sns", Name="live")["FunctionVersion"] == "1"
+    after = second.deploy(key, environment(layer, QUEUE.format(delay=5)), layer)
+    assert after["status"] == "succeeded", after
+    assert versions(second, layer, after["number"]) == {"2"}
+
+
 def template() -> dict:
     """Resources of the template: for what the local AWS does not show once it is made (local/README.md)."""
     return yaml.safe_load((installing.ROOT / "bootstrap/template.yaml").read_text())["Resources"]

@@ -339,6 +339,12 @@ fn deploy_uploads_the_files_first_and_finds_its_deployment_by_the_version() {
         .collect();
     assert_eq!(puts, ["PUT lf-config/apps/site/index.html", "PUT lf-config/apps/web.yaml"]);
     let all = installation.requests();
+    let place = |line: &str| all.iter().position(|request| request.line == line);
+    let removed: Vec<&str> =
+        all.iter().map(|request| request.line.as_str()).filter(|line| line.starts_with("DELETE ")).collect();
+    assert_eq!(removed, ["DELETE lf-config/apps/site/old.html"]);
+    // The layer file starts the deployment: by then the folder is as it is here.
+    assert!(place("DELETE lf-config/apps/site/old.html") < place("PUT lf-config/apps/web.yaml"));
     let upload = all.iter().find(|request| request.line.ends_with("web.yaml")).unwrap();
     assert_eq!(upload.headers["x-amz-meta-landfall-actor"], "ana");
     let signed = all.iter().find(|request| request.line == "GET /installation").unwrap();

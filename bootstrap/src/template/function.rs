@@ -1,6 +1,7 @@
 //! Everything that belongs to one function: role, logs, versions behind an alias, alarm, environment.
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use super::VERSION;
 use super::parts::{Alarm, DEPLOY, MODULE, alarm, assumed_by, get, log_group, reference, sub};
@@ -42,24 +43,26 @@ pub(super) fn add_function(resources: &mut Map<String, Value>, function: &Functi
         }),
     );
     resources.insert(format!("{logical}Logs"), log_group(&format!("/aws/lambda/${{AWS::StackName}}-{name}")));
+    let properties = json!({
+        "FunctionName": sub(format!("${{AWS::StackName}}-{name}")),
+        "Description": describe(function),
+        "Runtime": "provided.al2023",
+        "Handler": "bootstrap",
+        "Architectures": [reference("Architecture")],
+        "Code": { "S3Bucket": reference("ArtifactBucket"), "S3Key": reference(function.parameter()) },
+        "Role": get(&format!("{logical}Role"), "Arn"),
+        "MemorySize": 512,
+        "Timeout": if function.kind == FunctionKind::Module { 300 } else { 60 },
+        "TracingConfig": { "Mode": "Active" },
+        "Environment": { "Variables": environment(function, all) },
+    });
+    let version = version(function, all, &properties);
     resources.insert(
         format!("{logical}Function"),
         json!({
             "Type": "AWS::Lambda::Function",
             "DependsOn": [format!("{logical}Logs")],
-            "Properties": {
-                "FunctionName": sub(format!("${{AWS::StackName}}-{name}")),
-                "Description": describe(function),
-                "Runtime": "provided.al2023",
-                "Handler": "bootstrap",
-                "Architectures": [reference("Architecture")],
-                "Code": { "S3Bucket": reference("ArtifactBucket"), "S3Key": reference(function.parameter()) },
-                "Role": get(&format!("{logical}Role"), "Arn"),
-                "MemorySize": 512,
-                "Timeout": if function.kind == FunctionKind::Module { 300 } else { 60 },
-                "TracingConfig": { "Mode": "Active" },
-                "Environment": { "Variables": environment(function, all) },
-            },
+            "Properties": properties,
         }),
     );
     resources.insert(
@@ -70,8 +73,7 @@ pub(super) fn add_function(resources: &mut Map<String, Value>, function: &Functi
             "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "FunctionName": reference(format!("{logical}Function")),
-                // A change of the description makes a new version; the old one stays for deployments that run on it.
-                "Description": reference(function.parameter()),
+                "Description": version,
             },
         }),
     );
@@ -96,6 +98,26 @@ pub(super) fn add_function(resources: &mut Map<String, Value>, function: &Functi
             dimension: ("FunctionName", reference(format!("{logical}Function"))),
         }),
     );
+}
+
+/// What a published version stands for: its package, its configuration and, where it starts other functions, their
+/// versions. CloudFormation publishes a new version when this text changes and only then
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-version.html>); the old
+/// one stays for deployments that run on it. At most 256 characters.
+fn version(function: &Function, all: &[Function], properties: &Value) -> Value {
+    let configuration = hex::encode(Sha256::digest(properties.to_string()));
+    let mut text = format!("${{{}}} {}", function.parameter(), &configuration[..8]);
+    if starts_modules(function) {
+        let modules = all.iter().filter(|other| other.kind == FunctionKind::Module);
+        let versions: Vec<String> = modules.map(|module| format!("${{{}Version.Version}}", module.logical())).collect();
+        text.push_str(&format!(" {}", versions.join(".")));
+    }
+    sub(text)
+}
+
+/// The planner names the versions of the modules' functions that a deployment stays on.
+fn starts_modules(function: &Function) -> bool {
+    function.kind == FunctionKind::Control && function.name == "planner"
 }
 
 pub(super) fn describe(function: &Function) -> String {
@@ -123,7 +145,7 @@ pub(super) fn environment(function: &Function, all: &[Function]) -> Value {
         variables.insert("LANDFALL_DEPLOY_MACHINE_ARN".into(), sub(DEPLOY));
         variables.insert("LANDFALL_MODULE_MACHINE_ARN".into(), sub(MODULE));
         variables.insert("LANDFALL_KINDS".into(), json!(json!(kinds).to_string()));
-        if function.name == "planner" {
+        if starts_modules(function) {
             let versions: Vec<String> = modules
                 .iter()
                 .map(|module| format!("\"{}\":\"${{{}Version}}\"", module.name, module.logical()))

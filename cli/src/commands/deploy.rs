@@ -116,7 +116,7 @@ async fn mirror(
         gone += client.account.prune(&installation.config_bucket, &format!("{beside}{folder}/"), &keep).await?;
     }
     if gone > 0 && !ui.json {
-        let what = format!("removed {} that are gone here from the config bucket", counted(gone, "file"));
+        let what = format!("removed what is gone here: {}", counted(gone, "file"));
         ui.note(ui.paint_errors.tone(Tone::Quiet, what));
     }
     Ok(())

@@ -57,7 +57,7 @@ pub fn run_with(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -
 /// A request that was made.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// `GET /layers/shop`, with the query; for S3 `PUT bucket/key`.
+    /// `GET /layers/shop`, with the query; for S3 `PUT bucket/key` or another method.
     pub line: String,
     pub headers: BTreeMap<String, String>,
     pub body: String,
@@ -65,7 +65,12 @@ pub struct Request {
 
 type Answers = BTreeMap<String, VecDeque<(u16, Value)>>;
 
-/// An installation that answers what was recorded; the last answer of a path is repeated. It also takes uploads, as S3.
+/// What lies in every bucket: a file that a test has here as well, and one that it has no more.
+const LISTED: &str = "<ListBucketResult><Contents><Key>apps/site/index.html</Key></Contents>\
+                      <Contents><Key>apps/site/old.html</Key></Contents></ListBucketResult>";
+
+/// An installation that answers what was recorded; the last answer of a path is repeated. It also takes uploads, as S3,
+/// and lists [`LISTED`].
 pub struct Installation {
     port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -138,8 +143,8 @@ fn serve(stream: &TcpStream, requests: &Mutex<Vec<Request>>, answers: &Mutex<Ans
     let bucket =
         headers.get("host").and_then(|host| host.split_once(".localhost")).map(|(bucket, _)| bucket.to_owned());
     let line = match (&bucket, method) {
-        (Some(bucket), "PUT") => format!("PUT {bucket}{}", path.split('?').next()?),
-        _ => format!("{method} {path}"),
+        (Some(bucket), _) => format!("{method} {bucket}{}", path.split('?').next()?),
+        (None, _) => format!("{method} {path}"),
     };
     let body = String::from_utf8_lossy(&body).into_owned();
     requests.lock().unwrap().push(Request { line: line.clone(), headers, body });
@@ -153,7 +158,11 @@ fn serve(stream: &TcpStream, requests: &Mutex<Vec<Request>>, answers: &Mutex<Ans
             None => (500, serde_json::json!({ "error": { "message": format!("no answer was recorded for {line}") } })),
         }
     };
-    let text = if answer.is_null() { String::new() } else { answer.to_string() };
+    let text = match (&bucket, method) {
+        (Some(_), "GET") => LISTED.to_owned(),
+        _ if answer.is_null() => String::new(),
+        _ => answer.to_string(),
+    };
     let version = if bucket.is_some() { "x-amz-version-id: v7\r\n" } else { "" };
     let mut out = stream;
     write!(
