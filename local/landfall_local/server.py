@@ -111,6 +111,8 @@ def start(home: Path, port: int, region: str, account: str) -> dict:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # Found there whatever folder the launcher was called from.
+            cwd=Path(__file__).resolve().parent.parent,
         )
     state = {
         "pid": process.pid,
