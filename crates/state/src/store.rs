@@ -98,23 +98,7 @@ impl Store {
 
     /// Reads all items of a partition whose sort key begins with `prefix`, consistently, in order.
     pub(crate) async fn query<T: DeserializeOwned>(&self, pk: &str, prefix: &str) -> Result<Vec<T>, StateError> {
-        let mut found = Vec::new();
-        let mut pages = self
-            .ddb
-            .query()
-            .table_name(&*self.table)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", text(pk))
-            .expression_attribute_values(":prefix", text(prefix))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| StateError::aws("Query", error))?;
-            found.push(read(item, pk, prefix)?);
-        }
-        Ok(found)
+        self.all(pk, "begins_with(sk, :prefix)", &[(":prefix", prefix)]).await
     }
 
     /// Reads all items of a partition with a sort key from `from` to `to`, both included, consistently, in order.
@@ -124,22 +108,32 @@ impl Store {
         from: &str,
         to: &str,
     ) -> Result<Vec<T>, StateError> {
-        let mut found = Vec::new();
-        let mut pages = self
+        self.all(pk, "sk BETWEEN :from AND :to", &[(":from", from), (":to", to)]).await
+    }
+
+    /// Every page of the items of a partition whose sort key fits `condition`. The first value names the place in errors.
+    async fn all<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        condition: &str,
+        values: &[(&str, &str)],
+    ) -> Result<Vec<T>, StateError> {
+        let mut query = self
             .ddb
             .query()
             .table_name(&*self.table)
-            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .key_condition_expression(format!("pk = :pk AND {condition}"))
             .expression_attribute_values(":pk", text(pk))
-            .expression_attribute_values(":from", text(from))
-            .expression_attribute_values(":to", text(to))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
+            .consistent_read(true);
+        for (name, value) in values {
+            query = query.expression_attribute_values(*name, text(*value));
+        }
+        let place = values.first().map(|(_, value)| *value).unwrap_or_default();
+        let mut found = Vec::new();
+        let mut pages = query.into_paginator().items().send();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| StateError::aws("Query", error))?;
-            found.push(read(item, pk, from)?);
+            found.push(read(item, pk, place)?);
         }
         Ok(found)
     }
