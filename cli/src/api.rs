@@ -256,6 +256,21 @@ pub struct Layer {
     pub services: Vec<String>,
     /// When the record changed last.
     pub updated_at: Option<Timestamp>,
+    /// Whether the deployment that runs waits for a person; not part of the answer.
+    #[serde(skip)]
+    pub awaits_approval: bool,
+}
+
+impl Layer {
+    /// Whether it exists or is about to, so that its name belongs to its key and its key to it.
+    pub fn is_alive(&self) -> bool {
+        !matches!(self.status.as_str(), "new" | "destroyed") || self.running.is_some() || self.waiting.is_some()
+    }
+
+    /// Whether this key is its.
+    pub fn holds(&self, key: &str) -> bool {
+        self.is_alive() && self.key.as_deref() == Some(key)
+    }
 }
 
 /// An event.

@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod follow;
 mod http;
+mod keys;
 mod live;
 mod plan_view;
 mod steps;

@@ -21,7 +21,7 @@ pub fn layers_table(ui: &Ui, layers: &[Layer], now: Timestamp) -> String {
                 ui.tone(Tone::Strong, &layer.layer),
                 layer_status(ui, &layer.status),
                 environment,
-                activity(layer),
+                if layer.awaits_approval { ui.tone(Tone::Update, activity(layer)) } else { activity(layer) },
                 layer.last_deployment.map_or_else(|| "-".to_owned(), |number| number.to_string()),
                 layer.updated_at.map_or_else(|| "-".to_owned(), |at| ago(at, now)),
             ]
@@ -32,9 +32,13 @@ pub fn layers_table(ui: &Ui, layers: &[Layer], now: Timestamp) -> String {
 
 /// What a layer is doing.
 pub fn activity(layer: &Layer) -> String {
-    match (layer.running, layer.waiting) {
-        (Some(running), Some(waiting)) => format!("runs {running}, then {waiting}"),
-        (Some(running), None) => format!("runs {running}"),
+    let runs = layer.running.map(|number| match layer.awaits_approval {
+        true => format!("{number} needs approval"),
+        false => format!("runs {number}"),
+    });
+    match (runs, layer.waiting) {
+        (Some(runs), Some(waiting)) => format!("{runs}, then {waiting}"),
+        (Some(runs), None) => runs,
         (None, Some(waiting)) => format!("{waiting} waits"),
         (None, None) => "-".to_owned(),
     }

@@ -88,7 +88,11 @@ fn transcript(installation: &Installation, arguments: &[&str]) -> String {
 
 #[test]
 fn layers_are_listed_with_what_they_are_doing() {
-    let installation = Installation::new().answer("GET /layers", 200, layers());
+    let installation = Installation::new().answer("GET /layers", 200, layers()).answer(
+        "GET /layers/shop/deployments/12",
+        200,
+        waiting(),
+    );
     insta::assert_snapshot!(transcript(&installation, &["status"]));
     let json = installation.run(tempfile::tempdir().unwrap().path(), &["status", "--json"]).json();
     assert_eq!(json[1]["layer"], "shop");
@@ -322,6 +326,7 @@ fn deploy_uploads_the_files_first_and_finds_its_deployment_by_the_version() {
     nothing["plan"]["modules"][0]["change"] = json!("unchanged");
     let installation = Installation::new()
         .answer("GET /installation", 200, json!({ "config_bucket": "lf-config" }))
+        .answer("GET /layers", 200, json!({ "layers": [] }))
         .answer("GET /layers/web/deployments?limit=100&version_id=v7", 200, json!({ "deployments": [] }))
         .answer("GET /layers/web/deployments?limit=100&version_id=v7", 200, json!({ "deployments": [ended] }))
         .answer("GET /layers/web/deployments/1", 200, detail(&ended, json!([])))
@@ -360,7 +365,7 @@ fn a_plan_is_uploaded_aside_and_not_under_its_key() {
     let more = json!({ "layer": "web", "action": "plan", "outcome": "planned", "plan": plan_ref("low") });
     let installation = Installation::new()
         .answer("GET /installation", 200, json!({ "config_bucket": "lf-config" }))
-        .answer("GET /layers/web", 200, json!({ "layer": "web", "status": "deployed", "key": "apps/web.yaml" }))
+        .answer("GET /layers", 200, owned("web", "apps/web.yaml"))
         .answer("POST /layers/web/deployments", 202, json!({ "number": 4 }))
         .answer("GET /layers/web/deployments/4", 200, detail(&deployment(4, "succeeded", more), json!([])))
         .answer("GET /layers/web/deployments/4/events", 200, json!({ "events": [] }))
@@ -386,11 +391,10 @@ fn a_running_layer_shows_who_holds_it() {
         "lease": { "holder": "arn", "since": "2020-01-01T00:00:00Z", "doing": "applying shop/12" },
     });
     let running = deployment(12, "running", json!({ "phase": "applying", "created_at": "2020-01-01T00:00:00Z" }));
-    let installation = Installation::new().answer("GET /layers/shop", 200, layer).answer(
-        "GET /layers/shop/deployments?limit=1",
-        200,
-        json!({ "deployments": [running] }),
-    );
+    let installation = Installation::new()
+        .answer("GET /layers/shop", 200, layer)
+        .answer("GET /layers/shop/deployments/12", 200, detail(&running, json!([])))
+        .answer("GET /layers/shop/deployments?limit=1", 200, json!({ "deployments": [running] }));
     let text = transcript(&installation, &["status", "shop"]);
     assert!(text.contains("locked for  applying shop/12, since"), "{text}");
     assert!(text.contains("follow it: landfall status shop/12 --follow"), "{text}");
@@ -412,4 +416,58 @@ fn a_queued_deployment_says_what_comes_first() {
     let text = transcript(&installation, &["status", "shop/13", "--follow"]);
     assert!(text.contains("waits               shop/12 comes first (waits for an approval)"), "{text}");
     assert!(text.ends_with("follow that one: landfall status shop/14 --follow\n[exit 6]\n"), "{text}");
+}
+
+fn owned(layer: &str, key: &str) -> Value {
+    json!({ "layers": [{ "layer": layer, "status": "deployed", "key": key }] })
+}
+
+/// Deploys a file `web.yaml` that declares `web`, where the layers are these.
+fn deploy_web(layers: Value, more: &[&str]) -> (Installation, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "name: web\norg_name: acme\nproviders:\n  aws: { region: eu-central-1, account_id: \"111122223333\" }\n\
+                modules:\n  - { type: aws-sqs, name: orders }\n";
+    std::fs::write(folder.path().join("web.yaml"), file).unwrap();
+    let installation = Installation::new()
+        .answer("GET /installation", 200, json!({ "config_bucket": "lf-config" }))
+        .answer("GET /layers", 200, layers);
+    let arguments: Vec<&str> = ["deploy", "web.yaml"].iter().chain(more).copied().collect();
+    let text = installation.run(folder.path(), &arguments).transcript(&arguments);
+    (installation, text)
+}
+
+fn nothing_was_uploaded(installation: &Installation) -> bool {
+    installation.requests().iter().all(|request| request.line.starts_with("GET /"))
+}
+
+#[test]
+fn a_file_is_not_uploaded_over_that_of_another_layer() {
+    let (installation, text) = deploy_web(owned("demo", "live/env.yaml"), &["--key", "live/env.yaml"]);
+    insta::assert_snapshot!(text);
+    assert!(nothing_was_uploaded(&installation), "{text}");
+}
+
+#[test]
+fn a_layer_is_not_uploaded_under_a_second_key() {
+    let (installation, text) = deploy_web(owned("web", "apps/web.yaml"), &["--key", "web.yaml"]);
+    insta::assert_snapshot!(text);
+    assert!(nothing_was_uploaded(&installation), "{text}");
+}
+
+#[test]
+fn an_approval_that_is_waited_for_stands_before_what_is_queued_behind_it() {
+    let layer = json!({
+        "layer": "shop", "status": "deployed", "scope": "service", "environment": "demo", "running": 12, "waiting": 13,
+        "updated_at": "2020-01-01T00:00:00Z",
+    });
+    let old = json!({ "created_at": "2020-01-01T00:00:00Z" });
+    let mut first = waiting();
+    first["deployment"]["created_at"] = old["created_at"].clone();
+    let queued = deployment(13, "queued", old);
+    let installation = Installation::new()
+        .answer("GET /layers/shop", 200, layer)
+        .answer("GET /layers/shop/deployments/12", 200, first)
+        .answer("GET /layers/shop/deployments/13", 200, detail(&queued, json!([])))
+        .answer("GET /layers/shop/deployments?limit=1", 200, json!({ "deployments": [queued] }));
+    insta::assert_snapshot!(transcript(&installation, &["status", "shop"]));
 }

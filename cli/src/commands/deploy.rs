@@ -9,12 +9,13 @@ use landfall_plan::Tone;
 use serde_json::json;
 
 use crate::account::{Account, Upload};
-use crate::api::{Installation, Layer, read};
+use crate::api::Installation;
 use crate::args::{DeployArgs, Place, TargetArgs};
-use crate::client::{Client, layer_path};
+use crate::client::Client;
 use crate::error::{Exit, Failure, file_failure};
 use crate::files::{check, travelling};
 use crate::follow::{Decider, Follow};
+use crate::keys::key_for;
 use crate::live::Screen;
 use crate::ui::{Ui, counted};
 
@@ -57,7 +58,7 @@ pub async fn run(ui: &Ui, place: &Place, args: &DeployArgs) -> Result<Exit, Fail
     let client = Client::open(Account::open(place).await?).await?;
     let installation = client.installation().await?;
     let layer = package.layer.name.value.clone();
-    let key = key_of(&client, &layer, &args.file, &args.target).await?;
+    let key = key_for(&client, &layer, &args.file, &args.target).await?;
     let folders = package.folders.clone();
     let uploads = package.uploads(&key);
     mirror(ui, &client, &installation, &key, &folders, &uploads).await?;
@@ -120,19 +121,6 @@ async fn mirror(
         ui.note(ui.paint_errors.tone(Tone::Quiet, what));
     }
     Ok(())
-}
-
-/// The key of a layer file: as given, else the one that the layer has, else the file's name.
-pub(super) async fn key_of(client: &Client, layer: &str, file: &Path, target: &TargetArgs) -> Result<String, Failure> {
-    if target.key.is_none()
-        // Who may not look at the layer learns from a rejection that it has another key.
-        && let Ok(answer) = client.get(&layer_path(layer)).await
-        && let Ok(Layer { key: Some(key), status, .. }) = read(&answer)
-        && status != "destroyed"
-    {
-        return Ok(key);
-    }
-    target.key_of(file)
 }
 
 /// A service that lists several environments is not deployed to any of them by chance.

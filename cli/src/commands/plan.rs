@@ -5,9 +5,10 @@ use sha2::{Digest as _, Sha256};
 use crate::account::{Account, Upload};
 use crate::args::{Place, PlanArgs};
 use crate::client::{Client, Order};
-use crate::commands::deploy::{key_of, pack, upload};
+use crate::commands::deploy::{pack, upload};
 use crate::error::{Exit, Failure};
 use crate::follow::{Decider, Follow};
+use crate::keys::key_for;
 use crate::ui::Ui;
 
 /// Where files lie that are planned and not deployed.
@@ -19,7 +20,7 @@ pub async fn run(ui: &Ui, place: &Place, args: &PlanArgs) -> Result<Exit, Failur
     let client = Client::open(Account::open(place).await?).await?;
     let installation = client.installation().await?;
     let layer = package.layer.name.value.clone();
-    let key = key_of(&client, &layer, &args.file, &args.target).await?;
+    let key = key_for(&client, &layer, &args.file, &args.target).await?;
     let uploads = package.uploads(&key);
     let folder = aside(&uploads);
     let uploads: Vec<Upload> =

@@ -36,7 +36,10 @@ async fn all(ui: &Ui, client: &Client) -> Result<Exit, Failure> {
         ui.answer(answer.get("layers").unwrap_or(&answer));
         return Ok(Exit::Done);
     }
-    let layers: Vec<Layer> = entries(&answer, "layers")?;
+    let mut layers: Vec<Layer> = entries(&answer, "layers")?;
+    for layer in &mut layers {
+        layer.awaits_approval = awaits_approval(client, layer).await;
+    }
     if layers.is_empty() {
         ui.line("Nothing is deployed yet.");
         ui.line("  begin with an environment:  landfall deploy env.yaml");
@@ -44,6 +47,13 @@ async fn all(ui: &Ui, client: &Client) -> Result<Exit, Failure> {
     }
     ui.line(layers_table(ui, &layers, Timestamp::now()));
     Ok(Exit::Done)
+}
+
+/// Whether the deployment that runs waits for a person. Who may not look at it does not learn it.
+async fn awaits_approval(client: &Client, layer: &Layer) -> bool {
+    let Some(number) = layer.running else { return false };
+    let detail = client.detail_json(&layer.layer, number).await.and_then(|answer| read::<Detail>(&answer));
+    detail.is_ok_and(|detail| detail.deployment.awaits_approval())
 }
 
 async fn one_layer(ui: &Ui, client: &Client, name: &str) -> Result<Exit, Failure> {
@@ -56,7 +66,9 @@ async fn one_layer(ui: &Ui, client: &Client, name: &str) -> Result<Exit, Failure
         ui.answer(&answer);
         return Ok(Exit::Done);
     }
-    let layer: Layer = read(&answer)?;
+    let mut layer: Layer = read(&answer)?;
+    let current = current(client, &layer).await;
+    layer.awaits_approval = current.iter().any(|detail| detail.deployment.awaits_approval());
     let now = Timestamp::now();
     ui.line(format!("{}  {}  {}", ui.tone(Tone::Strong, name), layer_status(ui, &layer.status), place_of(&layer)));
     let mut facts: Vec<(&str, String)> = Vec::new();
@@ -83,10 +95,28 @@ async fn one_layer(ui: &Ui, client: &Client, name: &str) -> Result<Exit, Failure
         ui.line("");
         ui.line(ui.table(&["MODULE", "KIND", "STATE", "SINCE"], rows.collect()));
     }
-    if let Ok(newest) = client.newest(name).await {
-        last(ui, &newest, now);
+    for detail in &current {
+        last(ui, detail, now);
     }
     Ok(Exit::Done)
+}
+
+/// The deployments that a reader of a layer has to know of: the one that runs, the one that waits behind it, and the
+/// newest where that is none of the two.
+async fn current(client: &Client, layer: &Layer) -> Vec<Detail> {
+    let mut found: Vec<Detail> = Vec::new();
+    for number in layer.running.into_iter().chain(layer.waiting) {
+        found.extend(client.detail_json(&layer.layer, number).await.and_then(|answer| read(&answer)));
+    }
+    if let [first, behind] = found.as_mut_slice() {
+        behind.deployment.message.get_or_insert_with(|| format!("{} comes first", first.deployment.id()));
+    }
+    if let Ok(newest) = client.newest(&layer.layer).await
+        && found.iter().all(|known| known.deployment.number != newest.number)
+    {
+        found.push(Detail { deployment: newest, runs: Vec::new() });
+    }
+    found
 }
 
 fn place_of(layer: &Layer) -> String {
@@ -97,10 +127,12 @@ fn place_of(layer: &Layer) -> String {
     }
 }
 
-/// The newest deployment of a layer, with what is wrong with it.
-fn last(ui: &Ui, deployment: &Deployment, now: Timestamp) {
+/// A deployment on one line, with what is wrong with it and what to do.
+fn last(ui: &Ui, detail: &Detail, now: Timestamp) {
+    let deployment = &detail.deployment;
     let when = deployment.created_at.map(|at| ago(at, now)).unwrap_or_default();
-    let words = if deployment.is_final() { String::new() } else { format!("  {}", doing(deployment, &[])) };
+    let says_all = deployment.is_final() || deployment.awaits_approval();
+    let words = if says_all { String::new() } else { format!("  {}", doing(deployment, &detail.runs)) };
     ui.line("");
     ui.line(format!(
         "{}  {}  {}{words}  {}",
@@ -147,7 +179,7 @@ async fn one_deployment(ui: &Ui, client: &Client, layer: &str, number: u64) -> R
     let detail: Detail = read(&answer)?;
     let deployment = &detail.deployment;
     let now = Timestamp::now();
-    last(ui, deployment, now);
+    last(ui, &detail, now);
     let mut facts: Vec<(&str, String)> = Vec::new();
     if !deployment.source.key.is_empty() {
         facts.push(("file", deployment.source.key.clone()));
