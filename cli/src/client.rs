@@ -101,6 +101,23 @@ impl Client {
         entries(&answer, "events")
     }
 
+    /// All events of a deployment as they came, oldest first, page after page.
+    pub async fn all_events(&self, layer: &str, number: u64) -> Result<Vec<Value>, Failure> {
+        let mut all = Vec::new();
+        loop {
+            let last = all.last().and_then(|event: &Value| event.get("at")?.as_str().map(segment));
+            let query = last.map(|at| format!("?after={at}")).unwrap_or_default();
+            let mut answer = self.get(&format!("{}/deployments/{number}/events{query}", layer_path(layer))).await?;
+            let more = answer.get("more").and_then(Value::as_bool).unwrap_or_default();
+            let Some(Value::Array(page)) = answer.get_mut("events").map(Value::take) else { return Ok(all) };
+            let empty = page.is_empty();
+            all.extend(page);
+            if !more || empty {
+                return Ok(all);
+            }
+        }
+    }
+
     /// Outputs of a layer, as they came.
     pub async fn outputs(&self, layer: &str) -> Result<Value, Failure> {
         self.get(&format!("{}/outputs", layer_path(layer))).await

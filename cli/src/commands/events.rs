@@ -1,10 +1,11 @@
 //! `landfall events`: what happened in a deployment.
 
 use landfall_plan::Tone;
+use serde_json::json;
 
 use crate::api::{Event, entries};
 use crate::args::EventsArgs;
-use crate::client::{Client, layer_path};
+use crate::client::Client;
 use crate::commands::deployment_of;
 use crate::error::{Exit, Failure};
 use crate::follow::event_line;
@@ -14,9 +15,9 @@ use crate::ui::Ui;
 pub async fn run(ui: &Ui, client: &Client, args: &EventsArgs) -> Result<Exit, Failure> {
     let layer = &args.what.layer;
     let number = deployment_of(client, &args.what).await?;
-    let answer = client.get(&format!("{}/deployments/{number}/events", layer_path(layer))).await?;
+    let answer = json!({ "events": client.all_events(layer, number).await? });
     if ui.json {
-        ui.answer(answer.get("events").unwrap_or(&answer));
+        ui.answer(&answer["events"]);
         return Ok(Exit::Done);
     }
     let events: Vec<Event> = entries(&answer, "events")?;

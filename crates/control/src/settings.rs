@@ -17,8 +17,9 @@ pub struct Settings {
     pub module_machine_arn: String,
     /// `LANDFALL_KINDS`: JSON list of the module kinds whose function is installed.
     pub kinds: BTreeSet<String>,
-    /// `LANDFALL_MODULE_FUNCTIONS`: JSON map from kind to the ARN of its function's version. Only the planner has it.
-    pub module_functions: BTreeMap<String, String>,
+    /// `LANDFALL_MODULE_VERSIONS`: JSON map from kind to the version of its function. Only the planner has it. Not the
+    /// ARNs: Lambda allows 4 KB of environment.
+    pub module_versions: BTreeMap<String, String>,
     /// `LANDFALL_RELEASE`: version of the installation.
     pub release: String,
 }
@@ -37,26 +38,35 @@ impl Settings {
             }
         };
         let kinds = json("LANDFALL_KINDS")?.unwrap_or_default();
-        let functions = json("LANDFALL_MODULE_FUNCTIONS")?.unwrap_or_default();
+        let versions = json("LANDFALL_MODULE_VERSIONS")?.unwrap_or_default();
         Ok(Self {
             stack: read("LANDFALL_STACK")?,
             topic_arn: read("LANDFALL_TOPIC_ARN")?,
             deploy_machine_arn: read("LANDFALL_DEPLOY_MACHINE_ARN")?,
             module_machine_arn: read("LANDFALL_MODULE_MACHINE_ARN")?,
             kinds: serde_json::from_value(kinds).unwrap_or_default(),
-            module_functions: serde_json::from_value(functions).unwrap_or_default(),
+            module_versions: serde_json::from_value(versions).unwrap_or_default(),
             release: read("LANDFALL_RELEASE")?,
         })
     }
 
     /// ARN of the alias `live` of one of the installation's functions.
     pub fn function_alias(&self, name: &str) -> String {
+        self.function(name, "live")
+    }
+
+    /// ARN of the version of the function of a module kind; `None` when this installation has none.
+    pub fn module_function(&self, kind: &str) -> Option<String> {
+        self.module_versions.get(kind).map(|version| self.function(kind, version))
+    }
+
+    fn function(&self, name: &str, qualifier: &str) -> String {
         // arn:PARTITION:states:REGION:ACCOUNT:stateMachine:NAME names everything that the function's ARN needs.
         let mut parts = self.deploy_machine_arn.split(':');
         let partition = parts.nth(1).unwrap_or("aws");
         let region = parts.nth(1).unwrap_or_default();
         let account = parts.next().unwrap_or_default();
-        format!("arn:{partition}:lambda:{region}:{account}:function:{}-{name}:live", self.stack)
+        format!("arn:{partition}:lambda:{region}:{account}:function:{}-{name}:{qualifier}", self.stack)
     }
 
     /// Account of the installation.
@@ -87,13 +97,15 @@ mod tests {
             deploy_machine_arn: "arn:aws:states:eu-west-1:123456789012:stateMachine:landfall-deploy".into(),
             module_machine_arn: String::new(),
             kinds: BTreeSet::new(),
-            module_functions: BTreeMap::new(),
+            module_versions: BTreeMap::from([("sqs".into(), "17".into())]),
             release: "1".into(),
         };
         assert_eq!(
             settings.function_alias("planner"),
             "arn:aws:lambda:eu-west-1:123456789012:function:landfall-planner:live"
         );
+        let sqs = "arn:aws:lambda:eu-west-1:123456789012:function:landfall-sqs:17";
+        assert_eq!((settings.module_function("sqs").as_deref(), settings.module_function("dns")), (Some(sqs), None));
         assert_eq!((settings.account_id(), settings.region()), ("123456789012", "eu-west-1"));
     }
 }

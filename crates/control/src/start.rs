@@ -8,7 +8,8 @@ use crate::entry::Control;
 
 impl Control {
     /// Starts the layer's next deployment if nothing of it runs. The execution's name is derived, so a second start of
-    /// the same deployment is the first one.
+    /// the same deployment is the first one. A start that AWS did not take for reasons of the moment is made up for by
+    /// the sweep, which looks for running deployments without an execution.
     pub async fn start_next(&self, layer: &str) -> Result<Option<Deployment>, StateError> {
         let Some(deployment) = self.store.start_next(layer).await? else { return Ok(None) };
         let input = json!({
@@ -33,6 +34,10 @@ impl Control {
             Ok(started) => started.execution_arn,
             // Somebody else started it a moment ago.
             Err(error) if error.code() == Some("ExecutionAlreadyExists") => self.execution_arn(&deployment),
+            Err(error) if !is_final(error.code()) => {
+                tracing::warn!(deployment = %deployment.id(), error = ?error, "the execution did not start yet");
+                return Ok(None);
+            }
             Err(error) => {
                 let message = format!("the execution could not be started: {}", error.message().unwrap_or("no answer"));
                 let end = Finished { status: Status::Failed, outcome: None, message: Some(message), diagnostics: None };
@@ -55,6 +60,20 @@ impl Control {
         let machine = self.settings.deploy_machine_arn.replace(":stateMachine:", ":execution:");
         format!("{machine}:{}", execution_name(deployment))
     }
+}
+
+/// Whether a start is refused for good; everything else (no answer, too many executions at once) passes
+/// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>).
+fn is_final(code: Option<&str>) -> bool {
+    let refused = [
+        "AccessDeniedException",
+        "InvalidArn",
+        "InvalidExecutionInput",
+        "InvalidName",
+        "StateMachineDoesNotExist",
+        "ValidationException",
+    ];
+    code.is_some_and(|code| refused.contains(&code))
 }
 
 /// At most 80 characters, unique for 90 days: numbers are never reused, and the hash tells apart layers whose names

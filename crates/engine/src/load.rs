@@ -55,7 +55,11 @@ impl From<JournalEntry> for Entry {
 pub(crate) fn state(error: StateError) -> Error {
     let kind = match &error {
         StateError::NotFound { .. } => Kind::NotFound,
-        StateError::Conflict { .. } | StateError::LeaseLost { .. } | StateError::LeaseHeld { .. } => Kind::Conflict,
+        StateError::Conflict { .. }
+        | StateError::LeaseLost { .. }
+        | StateError::LeaseHeld { .. }
+        | StateError::Overtaken { .. }
+        | StateError::OwnedByOtherKey { .. } => Kind::Conflict,
         StateError::Corrupt { .. } => Kind::Corrupt,
         StateError::TooLarge { .. } => Kind::Quota,
         StateError::Setting { .. } => Kind::Invalid,

@@ -40,6 +40,20 @@ pub enum StateError {
         /// What it is doing.
         doing: String,
     },
+    /// A newer version of the key was registered before the change was queued.
+    #[error("a newer version of {key} came first")]
+    Overtaken {
+        /// Key of the config bucket.
+        key: String,
+    },
+    /// Another key of the config bucket owns the layer.
+    #[error("layer {layer} belongs to {key}")]
+    OwnedByOtherKey {
+        /// Layer.
+        layer: String,
+        /// The owner.
+        key: String,
+    },
     /// A record cannot be read.
     #[error("the record {what} cannot be read")]
     Corrupt {
@@ -100,6 +114,14 @@ impl StateError {
         Self::Aws { operation, code, message, source: error.into() }
     }
 
+    /// The same error under a more telling code.
+    pub(crate) fn with_code(self, code: String) -> Self {
+        match self {
+            Self::Aws { operation, message, source, .. } => Self::Aws { operation, code, message, source },
+            other => other,
+        }
+    }
+
     /// Whether waiting and trying again may help.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -107,9 +129,16 @@ impl StateError {
                 matches!(
                     code.as_str(),
                     "ThrottlingException"
+                        | "ThrottlingError"
+                        | "ProvisionedThroughputExceeded"
                         | "ProvisionedThroughputExceededException"
                         | "RequestLimitExceeded"
+                        | "RequestTimeout"
+                        | "InternalError"
+                        | "InternalFailure"
                         | "InternalServerError"
+                        | "ServiceUnavailable"
+                        | "TransactionConflict"
                         | "TransactionConflictException"
                         | "TransactionInProgressException"
                         | "SlowDown"
@@ -120,6 +149,8 @@ impl StateError {
             | Self::Conflict { .. }
             | Self::LeaseLost { .. }
             | Self::LeaseHeld { .. }
+            | Self::Overtaken { .. }
+            | Self::OwnedByOtherKey { .. }
             | Self::Corrupt { .. }
             | Self::TooLarge { .. }
             | Self::Setting { .. } => false,

@@ -168,4 +168,18 @@ impl Store {
         let records: Vec<Service> = self.query(&keys::layer(environment), "SERVICE#").await?;
         Ok(records.into_iter().map(|record| record.service).collect())
     }
+
+    /// Names of the services of which something exists or is about to: they keep their environment. One whose changes
+    /// were all refused keeps nothing.
+    pub async fn living_services(&self, environment: &str) -> Result<Vec<String>, StateError> {
+        let mut alive = Vec::new();
+        for service in self.services(environment).await? {
+            let (record, queue) = tokio::try_join!(self.layer(&service), self.queue(&service))?;
+            let lives = record.is_some_and(|record| record.is_alive(queue));
+            if lives || !self.modules(&service).await?.is_empty() {
+                alive.push(service);
+            }
+        }
+        Ok(alive)
+    }
 }

@@ -280,15 +280,20 @@ impl Store {
         Ok(over.then(|| info(layer, &record)))
     }
 
-    /// Takes a lease away from its holder. The token grows, so the former holder can write nothing any more.
-    /// Answers who held it.
+    /// Takes a lease away from the holder that was seen with `token`. The token grows, so the former holder can write
+    /// nothing any more. Answers who held it.
     ///
     /// # Errors
-    /// [`StateError::NotFound`] when nobody holds it.
-    pub async fn force_unlock(&self, layer: &str) -> Result<LeaseInfo, StateError> {
+    /// [`StateError::NotFound`] when nobody holds it, [`StateError::Conflict`] when somebody else does by now: nobody
+    /// looked whether that one lives.
+    pub async fn force_unlock(&self, layer: &str, token: u64) -> Result<LeaseInfo, StateError> {
         let record = self.lease_record(layer).await?;
         if record.holder.is_none() {
             return Err(StateError::not_found(format!("a lease of layer {layer}")));
+        }
+        let changed = || StateError::conflict(format!("the lease of layer {layer} changed hands"));
+        if record.token != token {
+            return Err(changed());
         }
         let take = Write::update(keys::layer(layer), keys::LEASE, format!("{RELEASE} ADD #token :one"))
             .when("#token = :token")
@@ -299,7 +304,7 @@ impl Store {
         if let (Some(environment), Some(holder)) = (&record.environment, &record.holder) {
             writes.extend(unshare(environment, layer, holder, record.token));
         }
-        self.expect(writes, || StateError::conflict(format!("the lease of layer {layer} changed hands"))).await?;
+        self.expect(writes, changed).await?;
         Ok(info(layer, &record))
     }
 

@@ -8,6 +8,7 @@ use crate::error::StateError;
 use crate::keys;
 use crate::layers::{LayerRecord, LayerStatus};
 use crate::limits::{DIAGNOSTICS, MESSAGE, shortened};
+use crate::sources;
 use crate::store::{Store, Write, attribute, number, text};
 
 /// Who runs and who waits.
@@ -55,6 +56,10 @@ impl Store {
 
     /// Puts a change into its layer's queue: it becomes the one that waits, and one that waited before ends as
     /// superseded. One transaction; the same change again answers the first deployment.
+    ///
+    /// # Errors
+    /// [`StateError::Overtaken`] when a newer version of its key was registered meanwhile,
+    /// [`StateError::OwnedByOtherKey`] when another key has claimed the layer: of two that come at once one is told.
     pub async fn enqueue(&self, change: NewChange) -> Result<Enqueued, StateError> {
         self.add(change, None).await
     }
@@ -81,6 +86,16 @@ impl Store {
                 // The queue was read after somebody else's change and the layer before it.
                 continue;
             }
+            let owner = layer.as_ref().filter(|layer| layer.is_alive(queue)).and_then(|layer| layer.key.clone());
+            if let Some(key) = owner.filter(|owner| rejected.is_none() && *owner != change.source.key) {
+                // The same change again may come after its layer went to another key.
+                let known: Option<ChangeRecord> = self.get(&pk, &keys::change(&id)).await?;
+                let Some(known) = known else {
+                    return Err(StateError::OwnedByOtherKey { layer: change.layer, key });
+                };
+                let deployment = self.deployment(&change.layer, known.number).await?;
+                return Ok(Enqueued { deployment, duplicate: true, superseded: None });
+            }
             let status = if rejected.is_some() { Status::Rejected } else { Status::Queued };
             let mut deployment = Deployment::new(&change, next, status, now);
             if let Some((message, diagnostics)) = rejected {
@@ -88,6 +103,7 @@ impl Store {
                 deployment.diagnostics = diagnostics.map(|text| shortened(text, DIAGNOSTICS));
                 deployment.finished_at = Some(now);
             }
+            let mut newest = None;
             let mut writes = vec![
                 layer_write(&change, layer.as_ref(), queue, rejected.is_some(), now)?,
                 Write::put(&pk, keys::change(&id), &ChangeRecord { number: next })?.if_absent(),
@@ -104,6 +120,10 @@ impl Store {
                     writes.push(supersede(&pk, old, next, now)?);
                 }
                 writes.push(wait);
+                if let Some(sequencer) = &change.source.sequencer {
+                    newest = Some(writes.len());
+                    writes.push(sources::newest(&change.source.key, sequencer));
+                }
             }
             match self.transact(writes).await? {
                 None => {
@@ -116,6 +136,7 @@ impl Store {
                     let deployment = self.deployment(&change.layer, known.number).await?;
                     return Ok(Enqueued { deployment, duplicate: true, superseded: None });
                 }
+                index if index == newest => return Err(StateError::Overtaken { key: change.source.key }),
                 Some(_) => {}
             }
             // Another change of the layer came first: look again. A little patience keeps a burst from colliding.

@@ -38,6 +38,13 @@ fn padded(sequencer: &str) -> String {
     format!("{sequencer:0<64}")
 }
 
+/// That no newer version of the key than this one was registered.
+pub(crate) fn newest(key: &str, sequencer: &str) -> Write {
+    Write::check(keys::key(key), keys::KEY)
+        .when("attribute_not_exists(pk) OR sequencer <= :sequencer")
+        .value(":sequencer", text(padded(sequencer)))
+}
+
 impl Store {
     /// The layer that a key held last, if any.
     pub async fn layer_of_key(&self, key: &str) -> Result<Option<String>, StateError> {

@@ -201,7 +201,14 @@ impl Store {
                 tokio::time::sleep(patience(attempt)).await;
                 continue;
             }
-            return Err(StateError::aws("TransactWriteItems", error));
+            // The transaction is only the envelope: what went wrong is said of one of its writes.
+            let reason = reasons.iter().find(|reason| reason.code().is_some_and(|code| code != "None"));
+            let code = reason.and_then(|reason| reason.code()).map(str::to_owned);
+            let error = StateError::aws("TransactWriteItems", error);
+            return Err(match code {
+                Some(code) => error.with_code(code),
+                None => error,
+            });
         }
         Ok(None)
     }

@@ -304,7 +304,8 @@ impl World {
     /// # Panics
     /// When nobody holds it.
     pub async fn steal_lease(&self) {
-        self.store.force_unlock(LAYER).await.expect("the lease is held");
+        let held = self.store.lease(LAYER).await.expect("the state is there").expect("the lease is held");
+        self.store.force_unlock(LAYER, held.token).await.expect("the lease is held");
         acquire(&self.store, "execution-2").await;
     }
 

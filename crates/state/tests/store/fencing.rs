@@ -179,7 +179,7 @@ async fn a_lease_that_was_given_back_writes_nothing(world: World) {
 
 async fn a_lease_that_was_unlocked_writes_nothing(world: World) {
     let (number, lease) = service(&world).await;
-    world.store.force_unlock("shop").await.unwrap();
+    world.store.force_unlock("shop", lease.token).await.unwrap();
     nothing_is_written(&world, &world.store, &lease, number).await;
 }
 

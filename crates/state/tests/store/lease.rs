@@ -22,6 +22,7 @@ on_both_stores!(
     a_service_given_back_frees_its_environment_at_once,
     unlock_takes_the_lease_away_and_fences_its_holder,
     unlock_of_a_service_frees_its_environment,
+    unlock_takes_nothing_from_a_holder_that_came_after_the_look,
     unlock_of_a_free_layer_says_so,
     an_ended_lease_that_was_not_given_back_is_found,
 );
@@ -80,8 +81,9 @@ async fn the_token_grows_with_every_take_and_is_never_reused(world: World) {
         world.store.release(&lease).await.unwrap();
         tokens.push(world.hold("staging", &format!("left to end {round}")).await.token);
         world.wait(60);
-        tokens.push(world.hold("staging", &format!("unlocked {round}")).await.token);
-        world.store.force_unlock("staging").await.unwrap();
+        let held = world.hold("staging", &format!("unlocked {round}")).await;
+        tokens.push(held.token);
+        world.store.force_unlock("staging", held.token).await.unwrap();
     }
     assert!(tokens.is_sorted_by(|earlier, later| earlier < later), "{tokens:?}");
 }
@@ -167,7 +169,7 @@ async fn a_service_given_back_frees_its_environment_at_once(world: World) {
 
 async fn unlock_takes_the_lease_away_and_fences_its_holder(world: World) {
     let lease = world.hold("staging", "stuck").await;
-    let taken = world.store.force_unlock("staging").await.unwrap();
+    let taken = world.store.force_unlock("staging", lease.token).await.unwrap();
     assert_eq!(taken.holder, "stuck");
     assert_eq!(world.store.lease("staging").await.unwrap(), None);
     assert!(is_lost(&world.store.writer(&lease).module_removed("queue").await));
@@ -176,13 +178,22 @@ async fn unlock_takes_the_lease_away_and_fences_its_holder(world: World) {
 }
 
 async fn unlock_of_a_service_frees_its_environment(world: World) {
-    world.hold_service("shop", "staging", "stuck").await;
-    world.store.force_unlock("shop").await.unwrap();
+    let stuck = world.hold_service("shop", "staging", "stuck").await;
+    world.store.force_unlock("shop", stuck.token).await.unwrap();
     world.hold("staging", "environment").await;
 }
 
+async fn unlock_takes_nothing_from_a_holder_that_came_after_the_look(world: World) {
+    let seen = world.hold("staging", "dead").await;
+    world.wait(60);
+    let next = world.hold("staging", "next").await;
+    let error = world.store.force_unlock("staging", seen.token).await.unwrap_err();
+    assert_eq!(error.to_string(), "the lease of layer staging changed hands");
+    world.store.renew(&next, "works", TTL).await.unwrap();
+}
+
 async fn unlock_of_a_free_layer_says_so(world: World) {
-    let error = world.store.force_unlock("staging").await.unwrap_err();
+    let error = world.store.force_unlock("staging", 1).await.unwrap_err();
     assert_eq!(error.to_string(), "a lease of layer staging does not exist");
 }
 

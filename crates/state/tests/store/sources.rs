@@ -1,6 +1,6 @@
 //! Which file of the config bucket owns a layer, and events that come late or twice.
 
-use landfall_state::{Deployed, Finished, LayerStatus, Outcome, Scope, SourceOutcome, Status};
+use landfall_state::{Deployed, Finished, LayerStatus, NewChange, Outcome, Scope, SourceOutcome, StateError, Status};
 
 use crate::world::{World, change, on_both_stores};
 
@@ -12,6 +12,8 @@ on_both_stores!(
     a_layer_that_never_came_to_be_gives_its_name_away,
     a_destroyed_layer_gives_its_name_away_and_its_new_owner_keeps_it,
     a_key_that_holds_a_living_layer_cannot_declare_another,
+    a_version_that_was_overtaken_between_registration_and_queue_is_not_queued,
+    of_two_keys_that_claim_a_new_layer_at_once_one_gets_it,
 );
 
 async fn register(world: &World, key: &str, layer: &str, sequencer: &str) -> SourceOutcome {
@@ -115,4 +117,37 @@ async fn a_key_that_holds_a_living_layer_cannot_declare_another(world: World) {
     assert_eq!(register(&world, "staging.yaml", "renamed", "02").await, former);
     deployed(&world, "staging", "v2", LayerStatus::Destroyed).await;
     assert_eq!(register(&world, "staging.yaml", "renamed", "02").await, SourceOutcome::Accepted);
+}
+
+/// A version of a key as its event brings it.
+fn version(key: &str, sequencer: &str) -> NewChange {
+    let mut change = change("staging", sequencer);
+    change.source.key = key.to_owned();
+    change.source.sequencer = Some(sequencer.to_owned());
+    change
+}
+
+async fn a_version_that_was_overtaken_between_registration_and_queue_is_not_queued(world: World) {
+    register(&world, "staging.yaml", "staging", "01").await;
+    register(&world, "staging.yaml", "staging", "02").await;
+    world.store.enqueue(version("staging.yaml", "02")).await.unwrap();
+    let late = world.store.enqueue(version("staging.yaml", "01")).await.unwrap_err();
+    assert!(matches!(late, StateError::Overtaken { .. }), "{late}");
+    assert_eq!(world.store.deployment("staging", 1).await.unwrap().status, Status::Queued);
+    assert!(world.store.enqueue(version("staging.yaml", "02")).await.unwrap().duplicate, "a redelivery is known");
+}
+
+async fn of_two_keys_that_claim_a_new_layer_at_once_one_gets_it(world: World) {
+    for key in ["one.yaml", "other.yaml"] {
+        assert_eq!(register(&world, key, "staging", "01").await, SourceOutcome::Accepted);
+    }
+    let (one, other) = tokio::join!(
+        world.store.enqueue(version("one.yaml", "01")),
+        world.store.enqueue(NewChange { nonce: "other".into(), ..version("other.yaml", "01") })
+    );
+    let refused = match (one, other) {
+        (Ok(_), Err(refused)) | (Err(refused), Ok(_)) => refused,
+        both => panic!("one of them owns the layer: {both:?}"),
+    };
+    assert!(matches!(refused, StateError::OwnedByOtherKey { .. }), "{refused}");
 }

@@ -69,9 +69,11 @@ impl From<StateError> for ApiError {
     fn from(error: StateError) -> Self {
         match &error {
             StateError::NotFound { .. } => Self::not_found(error.to_string()),
-            StateError::Conflict { .. } | StateError::LeaseHeld { .. } | StateError::LeaseLost { .. } => {
-                Self::conflict(error.to_string(), "look at the layer again")
-            }
+            StateError::Conflict { .. }
+            | StateError::LeaseHeld { .. }
+            | StateError::LeaseLost { .. }
+            | StateError::Overtaken { .. }
+            | StateError::OwnedByOtherKey { .. } => Self::conflict(error.to_string(), "look at the layer again"),
             StateError::Aws { .. } if error.is_transient() => {
                 tracing::warn!(error = %error, "state");
                 Self::busy(error.to_string())

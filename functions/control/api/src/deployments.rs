@@ -215,13 +215,7 @@ async fn checked(
 /// A layer that is to be destroyed: it must exist, and an environment must be empty.
 async fn destroyed(control: &Control, layer: &str) -> Result<(Source, Option<String>), ApiError> {
     let record = known(control, layer).await?;
-    let mut alive = Vec::new();
-    for service in control.store.services(layer).await? {
-        let status = control.store.layer(&service).await?.map(|record| record.status);
-        if status != Some(landfall_state::LayerStatus::Destroyed) {
-            alive.push(service);
-        }
-    }
+    let alive = control.store.living_services(layer).await?;
     if !alive.is_empty() {
         let list = alive.join(", ");
         return Err(ApiError::conflict(

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use landfall_control::Control;
+use landfall_state::Event;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
@@ -145,7 +146,15 @@ pub(crate) struct EventsQuery {
     #[serde(default)]
     #[param(value_type = Option<String>, format = DateTime)]
     after: Option<Timestamp>,
+    /// How many at most, from 1 to 500, else the nearest of them; those of one moment stay together. `more` says
+    /// whether there are later ones: ask again after the moment of the last.
+    #[serde(default)]
+    #[param(default = 500)]
+    limit: Option<u64>,
 }
+
+/// The most events in one answer: each has at most 16 KB, and Lambda answers at most 6 MB.
+const MOST_EVENTS: usize = 500;
 
 /// The events of a deployment, oldest first.
 #[utoipa::path(
@@ -166,6 +175,42 @@ pub(crate) async fn events(
     Query(query): Query<EventsQuery>,
 ) -> Result<Json<Value>, ApiError> {
     deployment(&control, &layer, number).await?;
-    let events = control.store.events(&layer, number, query.after).await?;
-    Ok(Json(json!({ "events": events })))
+    let mut events = control.store.events(&layer, number, query.after).await?;
+    let limit = query.limit.map_or(MOST_EVENTS, |limit| usize::try_from(limit).unwrap_or(MOST_EVENTS));
+    let more = cut(&mut events, limit.clamp(1, MOST_EVENTS));
+    Ok(Json(json!({ "events": events, "more": more })))
+}
+
+/// Cuts after `limit` events and those of the same moment, so that asking after the last moment misses none. Answers
+/// whether there were more.
+fn cut(events: &mut Vec<Event>, limit: usize) -> bool {
+    let Some(last) = events.get(limit - 1).map(|event| event.at) else { return false };
+    let all = events.len();
+    let keep = events.partition_point(|event| event.at <= last);
+    events.truncate(keep);
+    keep < all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(second: i64) -> Event {
+        let at = Timestamp::from_second(second).unwrap_or_default();
+        Event { at, kind: "module-done".to_owned(), module: None, message: String::new() }
+    }
+
+    #[test]
+    fn a_page_of_events_ends_between_two_moments() {
+        let seconds = |limit| {
+            let mut events: Vec<Event> = [1, 2, 2, 2, 3].map(event).to_vec();
+            let more = cut(&mut events, limit);
+            (events.len(), more)
+        };
+        assert_eq!(seconds(1), (1, true));
+        assert_eq!(seconds(2), (4, true));
+        assert_eq!(seconds(4), (4, true));
+        assert_eq!(seconds(5), (5, false));
+        assert_eq!(seconds(9), (5, false));
+    }
 }

@@ -167,7 +167,7 @@ pub(crate) async fn unlock(
             format!("wait for it, or take it with `landfall unlock {layer} --force --reason WHY`"),
         ));
     }
-    let info = control.store.force_unlock(&layer).await?;
+    let info = control.store.force_unlock(&layer, held.token).await?;
     let number = control.store.queue(&layer).await?.running;
     if let Some(number) = number {
         let reason = reason.unwrap_or_else(|| "the holder is gone".to_owned());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lambda_runtime::Error;
 use landfall_control::Control;
-use landfall_state::{AcquireRequest, Action, Deployment, LayerStatus, Lease, Phase, Scope, StateError, Status};
+use landfall_state::{AcquireRequest, Action, Deployment, Lease, Phase, Scope, StateError, Status};
 use serde_json::{Value, json};
 
 use crate::finish::{belongs_to_another, run_document};
@@ -117,13 +117,7 @@ async fn refuse_other_environment(control: &Control, deployment: &Deployment) ->
 
 /// An environment is not destroyed while services live in it.
 async fn refuse_services(control: &Control, layer: &str) -> Result<(), Error> {
-    let mut alive = Vec::new();
-    for service in control.store.services(layer).await? {
-        let record = control.store.layer(&service).await?;
-        if record.is_some_and(|record| record.status != LayerStatus::Destroyed) {
-            alive.push(service);
-        }
-    }
+    let alive = control.store.living_services(layer).await?;
     if alive.is_empty() {
         return Ok(());
     }

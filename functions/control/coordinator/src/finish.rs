@@ -7,10 +7,11 @@ use landfall_control::Control;
 use landfall_plan::RunDocument;
 use landfall_state::{
     AcquireRequest, Action, Deployed, DeployedConfig, Deployment, DocumentRef, Finished, LayerStatus, Lease, Outcome,
-    Phase, Run, RunStatus, Scope, StateError, Status,
+    Phase, Run, Scope, StateError, Status,
 };
 
 use crate::Failure;
+use crate::verdict::verdict;
 
 /// What is known of a deployment that ends.
 pub(crate) struct Ending<'a> {
@@ -83,59 +84,6 @@ async fn still_ours(
         Err(StateError::LeaseHeld { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// | error | runs | status |
-/// |---|---|---|
-/// | of the approval | any | cancelled |
-/// | other | any | failed |
-/// | none | any failed or skipped | failed |
-/// | none | any not settled | failed |
-/// | none | all settled well, or none | succeeded |
-fn verdict(deployment: &Deployment, runs: &[Run], error: Option<&Failure>) -> Finished {
-    let failed: Vec<&Run> = runs.iter().filter(|run| run.status == RunStatus::Failed).collect();
-    let open: Vec<&str> = runs.iter().filter(|run| !run.status.is_settled()).map(|run| run.module.as_str()).collect();
-    if let Some(error) = error {
-        let cancelled =
-            error.error == "Landfall.NotApproved" || error.error == "States.Timeout" && runs_are_fresh(runs);
-        let message = if error.error == "States.Timeout" && runs_are_fresh(runs) {
-            "nobody approved the plan in time".to_owned()
-        } else {
-            error.message()
-        };
-        let status = if cancelled { Status::Cancelled } else { Status::Failed };
-        return Finished { status, outcome: None, message: Some(message), diagnostics: None };
-    }
-    if !failed.is_empty() {
-        let names: Vec<&str> = failed.iter().map(|run| run.module.as_str()).collect();
-        let message = format!("{} failed", names.join(", "));
-        let details: Vec<String> = failed
-            .iter()
-            .map(|run| format!("{}: {}", run.module, run.error.as_deref().unwrap_or("no reason was recorded")))
-            .collect();
-        return Finished {
-            status: Status::Failed,
-            outcome: None,
-            message: Some(message),
-            diagnostics: Some(details.join("\n")),
-        };
-    }
-    if !open.is_empty() && deployment.action != Action::Plan {
-        let message = format!("{} did not come to an end", open.join(", "));
-        return Finished { status: Status::Failed, outcome: None, message: Some(message), diagnostics: None };
-    }
-    let changed = runs.iter().any(|run| run.status == RunStatus::Done);
-    let outcome = match deployment.action {
-        Action::Plan => Outcome::Planned,
-        Action::Destroy => Outcome::Destroyed,
-        Action::Deploy if changed => Outcome::Changed,
-        Action::Deploy => Outcome::NoChanges,
-    };
-    Finished { status: Status::Succeeded, outcome: Some(outcome), message: None, diagnostics: None }
-}
-
-fn runs_are_fresh(runs: &[Run]) -> bool {
-    runs.iter().all(|run| matches!(run.status, RunStatus::Waiting | RunStatus::Unchanged))
 }
 
 /// What the layer is after this deployment.

@@ -4,6 +4,7 @@ mod admit;
 mod finish;
 mod gates;
 mod sweep;
+mod verdict;
 
 use lambda_runtime::Error;
 use landfall_control::Control;

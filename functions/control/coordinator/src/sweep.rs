@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::finish::{Ending, belongs_to_another, finish};
+use crate::verdict::DIED;
 
 /// A running deployment without an execution is started again after this.
 const START_PATIENCE: SignedDuration = SignedDuration::from_secs(20);
@@ -58,7 +59,7 @@ async fn end_dead(control: &Control, deployment: &Deployment, execution: &str, s
         expires_at: lease.expires_at,
         environment: lease.environment,
     });
-    let error = Failure { error: format!("Execution.{status}"), cause: format!("the execution ended as {status}") };
+    let error = Failure { error: format!("{DIED}{status}"), cause: format!("the execution ended as {status}") };
     let ending = Ending { layer: &deployment.layer, number: deployment.number, execution, lease, error: Some(error) };
     finish(control, &ending).await
 }

@@ -4,7 +4,7 @@
 use lambda_runtime::Error;
 use landfall_config::LayerFile;
 use landfall_control::{ChosenEnvironment, Control, LoadedFile, Object, Refusal};
-use landfall_state::{Action, Actor, NewChange, Source, SourceOutcome};
+use landfall_state::{Action, Actor, NewChange, Source, SourceOutcome, StateError};
 use serde::{Deserialize, Serialize};
 
 /// Prefix of Landfall's own documents in the config bucket.
@@ -15,6 +15,9 @@ const ENVIRONMENT: &str = "landfall-environment";
 const COMMIT: &str = "landfall-commit";
 /// Object metadata that names who uploaded it; the event itself knows only the account.
 const ACTOR: &str = "landfall-actor";
+
+/// Why an older version of a key is left alone.
+const OVERTAKEN: &str = "a newer version of this key was seen before";
 
 /// The EventBridge event "Object Created", as far as it is used
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>).
@@ -107,17 +110,8 @@ impl Arrival<'_> {
         let layer = file.name.value.clone();
         match self.control.store.register_source(&self.content.key, &layer, &self.sequencer).await? {
             SourceOutcome::Accepted => {}
-            SourceOutcome::Stale => return Ok(ignored("a newer version of this key was seen before")),
-            SourceOutcome::OwnedByOtherKey { key } => {
-                let refusal = Refusal::new(
-                    format!("layer {layer} belongs to {key}; {} declares the same name", self.content.key),
-                    format!(
-                        "give one of the two another name, or destroy the layer (`landfall destroy {layer}`) and upload {} again",
-                        self.content.key
-                    ),
-                );
-                return self.reject(&layer, refusal).await;
-            }
+            SourceOutcome::Stale => return Ok(ignored(OVERTAKEN)),
+            SourceOutcome::OwnedByOtherKey { key } => return self.belongs_to(&layer, &key).await,
             SourceOutcome::KeyOwnsOtherLayer { layer: former } => {
                 let refusal = Refusal::new(
                     format!(
@@ -153,7 +147,13 @@ impl Arrival<'_> {
     }
 
     async fn queue(&self, layer: &str, environment: Option<String>) -> Result<Taken, Error> {
-        let queued = self.control.store.enqueue(self.change(layer, environment)).await?;
+        let queued = match self.control.store.enqueue(self.change(layer, environment)).await {
+            Ok(queued) => queued,
+            // Both came while this one was checked.
+            Err(StateError::Overtaken { .. }) => return Ok(ignored(OVERTAKEN)),
+            Err(StateError::OwnedByOtherKey { layer, key }) => return self.belongs_to(&layer, &key).await,
+            Err(error) => return Err(error.into()),
+        };
         if !queued.duplicate {
             self.control.announce(&queued.deployment, "queued", "the change waits for its turn").await?;
         }
@@ -164,6 +164,17 @@ impl Arrival<'_> {
         }
         self.control.start_next(layer).await?;
         Ok(Taken::Queued { deployment: queued.deployment.id().to_string(), duplicate: queued.duplicate })
+    }
+
+    async fn belongs_to(&self, layer: &str, key: &str) -> Result<Taken, Error> {
+        let refusal = Refusal::new(
+            format!("layer {layer} belongs to {key}; {} declares the same name", self.content.key),
+            format!(
+                "give one of the two another name, or destroy the layer (`landfall destroy {layer}`) and upload {} again",
+                self.content.key
+            ),
+        );
+        self.reject(layer, refusal).await
     }
 
     async fn reject(&self, layer: &str, refusal: Refusal) -> Result<Taken, Error> {

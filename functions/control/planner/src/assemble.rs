@@ -1,6 +1,7 @@
 //! The plan of a layer from the plans of its modules, and what is to be done with it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use lambda_runtime::Error;
 use landfall_control::Control;
@@ -10,6 +11,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::Part;
+
+/// Life of the lease from the last step of planning to the first one of a module.
+const PLANNING: Duration = Duration::from_secs(330);
 
 /// What is to be done with a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -30,12 +34,19 @@ pub enum Decision {
 pub struct Assembled {
     /// What is to be done.
     pub decision: Decision,
-    /// The plan document.
-    pub plan: DocumentRef,
-    /// The hash that an approval names.
-    pub hash: String,
+    /// The plan document; none of a rejected change.
+    pub plan: Option<DocumentRef>,
+    /// The hash that an approval names; none of a rejected change.
+    pub hash: Option<String>,
     /// Modules that change, in order.
     pub modules: Vec<ToRun>,
+}
+
+impl Assembled {
+    /// Of a change that was rejected.
+    pub(crate) fn nothing() -> Self {
+        Self { decision: Decision::Nothing, plan: None, hash: None, modules: Vec::new() }
+    }
 }
 
 /// A module that changes.
@@ -56,6 +67,8 @@ pub(crate) async fn assemble(
     parts: &[Part],
 ) -> Result<Assembled, Error> {
     let deployment = control.store.deployment(&lease.layer, number).await?;
+    // Plans of many modules take their time; what is recorded from here on needs a lease that lives.
+    control.store.renew(lease, &format!("planning {}", deployment.id()), PLANNING).await?;
     let run: RunDocument = serde_json::from_slice(&control.store.get_document(run).await?)?;
     let mut modules: Vec<ModulePlan> = Vec::with_capacity(parts.len());
     for part in parts {
@@ -110,7 +123,7 @@ pub(crate) async fn assemble(
         counts.create, counts.update, counts.replace, counts.delete
     );
     control.announce(&deployment, "planned", &message).await?;
-    Ok(Assembled { decision, plan: document, hash, modules })
+    Ok(Assembled { decision, plan: Some(document), hash: Some(hash), modules })
 }
 
 /// A module that has nothing to do itself is run all the same when something it needs makes or replaces resources:

@@ -29,8 +29,8 @@ pub enum Request {
         lease: Lease,
         /// Deployment number.
         number: u64,
-        /// The run document.
-        run: DocumentRef,
+        /// The run document; none when the change was rejected.
+        run: Option<DocumentRef>,
         /// Plans of the modules, in the order of the run.
         parts: Vec<Part>,
     },
@@ -60,7 +60,8 @@ pub enum Answer {
 pub async fn plan(control: Control, request: Request) -> Result<Answer, Error> {
     match request {
         Request::Prepare { lease, number } => prepare::prepare(&control, &lease, number).await.map(Answer::Prepared),
-        Request::Assemble { lease, number, run, parts } => {
+        Request::Assemble { run: None, .. } => Ok(Answer::Assembled(Assembled::nothing())),
+        Request::Assemble { lease, number, run: Some(run), parts } => {
             assemble::assemble(&control, &lease, number, &run, &parts).await.map(Answer::Assembled)
         }
     }

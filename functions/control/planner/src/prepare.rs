@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_s3::error::ProvideErrorMetadata;
 use lambda_runtime::Error;
 use landfall_aws::Target;
 use landfall_catalog::{EnvironmentContext, Layer, Scope, support_files};
@@ -9,18 +10,22 @@ use landfall_config::Diagnostic;
 use landfall_control::{ChosenEnvironment, Control, LoadedFile, Refusal};
 use landfall_plan::{ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{
-    Action, Deployed, Deployment, DocumentRef, Finished, LayerRecord, Lease, ModuleRecord, Phase, Status,
+    Action, Deployed, Deployment, DocumentRef, Finished, LayerRecord, Lease, ModuleRecord, Phase, StateError, Status,
 };
 use serde::Serialize;
 use serde_json::Value;
 
-/// Answer of `prepare`.
+/// Answer of `prepare`. A rejected change has neither run document nor target and no module: there is nothing to plan,
+/// and `assemble` answers without a look. An error would be one of the function, and raise its alarm, for what is only
+/// a mistake in somebody's file.
 #[derive(Clone, Debug, Serialize)]
 pub struct Prepared {
+    /// Whether the change was not acceptable; the deployment has ended then.
+    pub rejected: bool,
     /// The run document.
-    pub run: DocumentRef,
+    pub run: Option<DocumentRef>,
     /// Where the layer lives: what every module function makes its clients for.
-    pub target: Target,
+    pub target: Option<Target>,
     /// Modules to plan.
     pub modules: Vec<ToPlan>,
     /// Pinned versions of the control functions.
@@ -50,7 +55,11 @@ pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Re
     let run = match run(control, &deployment).await {
         Ok(run) => run,
         Err(Refusal::State(error)) => return Err(error.into()),
-        Err(refusal) => return Err(reject(control, &deployment, &refusal).await?),
+        Err(refusal) => {
+            reject(control, &deployment, &refusal).await?;
+            let functions = Functions { planner: control.own_version("planner") };
+            return Ok(Prepared { rejected: true, run: None, target: None, modules: Vec::new(), functions });
+        }
     };
     if deployment.action == Action::Deploy {
         // Where it lives is known before anything of it is made: a destroy after any crash has to look there.
@@ -68,7 +77,8 @@ pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Re
     };
     let run = control.store.put_document(serde_json::to_vec(&run)?).await?;
     control.store.writer(lease).run_recorded(number, &run).await?;
-    Ok(Prepared { run, target, modules, functions: Functions { planner: control.own_version("planner") } })
+    let functions = Functions { planner: control.own_version("planner") };
+    Ok(Prepared { rejected: false, run: Some(run), target: Some(target), modules, functions })
 }
 
 fn place(layer: &Layer) -> Deployed<'_> {
@@ -105,8 +115,8 @@ fn refuse_to_move(layer: &Layer, record: Option<&LayerRecord>) -> Result<(), Ref
     Ok(())
 }
 
-/// Ends the deployment as rejected and answers the error that takes the execution to its end.
-async fn reject(control: &Control, deployment: &Deployment, refusal: &Refusal) -> Result<Error, Error> {
+/// Ends the deployment as rejected.
+async fn reject(control: &Control, deployment: &Deployment, refusal: &Refusal) -> Result<(), Error> {
     let end = Finished {
         status: Status::Rejected,
         outcome: None,
@@ -114,7 +124,8 @@ async fn reject(control: &Control, deployment: &Deployment, refusal: &Refusal) -
         diagnostics: Some(refusal.rendered()),
     };
     control.store.finish(&deployment.layer, deployment.number, end).await?;
-    Ok(refusal.summary().into())
+    tracing::info!(deployment = %deployment.id(), reason = refusal.summary(), "rejected");
+    Ok(())
 }
 
 async fn run(control: &Control, deployment: &Deployment) -> Result<RunDocument, Refusal> {
@@ -193,8 +204,17 @@ async fn files(control: &Control, key: &str, layer: &Layer) -> Result<Vec<Suppor
             .send();
         let mut any = false;
         while let Some(page) = pages.next().await {
+            // Not the user's fault, so not a rejection: the deployment fails and says why.
             let page = page.map_err(|error| {
-                Refusal::new(format!("the files under {path} cannot be listed: {error:?}"), "try again")
+                Refusal::State(StateError::Aws {
+                    operation: "ListObjectsV2",
+                    code: error.code().unwrap_or("Unknown").to_owned(),
+                    message: format!(
+                        "the files under {path} cannot be listed: {}",
+                        error.message().unwrap_or("no answer")
+                    ),
+                    source: Box::new(error),
+                })
             })?;
             for object in page.contents() {
                 let Some(key) = object.key() else { continue };
@@ -230,7 +250,7 @@ fn modules(
     records: &BTreeMap<String, ModuleRecord>,
 ) -> Result<Vec<RunModule>, Refusal> {
     let function = |kind: &str| {
-        control.settings.module_functions.get(kind).cloned().ok_or_else(|| {
+        control.settings.module_function(kind).ok_or_else(|| {
             Refusal::new(
                 format!("module kind {kind} is not supported by this installation"),
                 "update the installation with `landfall bootstrap`",

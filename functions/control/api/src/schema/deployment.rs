@@ -376,6 +376,8 @@ pub struct Event {
 pub struct Events {
     /// Oldest first.
     pub events: Vec<Event>,
+    /// Whether there are later ones that this answer does not carry.
+    pub more: bool,
 }
 
 /// A deployment that was asked for.

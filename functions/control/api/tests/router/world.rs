@@ -55,7 +55,7 @@ impl World {
             deploy_machine_arn: machine.clone(),
             module_machine_arn: machine.replace("deploy", "module"),
             kinds: ["base", "sqs"].map(str::to_owned).into(),
-            module_functions: std::collections::BTreeMap::new(),
+            module_versions: std::collections::BTreeMap::new(),
             release: "test".to_owned(),
         };
         let state = landfall_state::Settings { table: "landfall".to_owned(), bucket: bucket.clone() };

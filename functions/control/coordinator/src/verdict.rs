@@ -1,0 +1,117 @@
+//! How a deployment ended, judged from the error of its execution and the runs of its modules. Pure.
+
+use landfall_state::{Action, Deployment, Finished, Outcome, Run, RunStatus, Status};
+
+use crate::Failure;
+
+/// Begin of the name of the error of an execution that died.
+pub(crate) const DIED: &str = "Execution.";
+
+/// | error | runs | status |
+/// |---|---|---|
+/// | of the approval | any | cancelled |
+/// | the execution died | all settled well, at least one | succeeded |
+/// | other | any | failed |
+/// | none | any failed or skipped | failed |
+/// | none | any not settled | failed |
+/// | none | all settled well, or none | succeeded |
+pub(crate) fn verdict(deployment: &Deployment, runs: &[Run], error: Option<&Failure>) -> Finished {
+    let failed: Vec<&Run> = runs.iter().filter(|run| run.status == RunStatus::Failed).collect();
+    let open: Vec<&str> = runs.iter().filter(|run| !run.status.is_settled()).map(|run| run.module.as_str()).collect();
+    let came_true = !runs.is_empty() && open.is_empty() && runs.iter().all(|run| run.status.is_met());
+    // An execution that died after its last module was done has only failed to say so.
+    let error = error.filter(|error| !(came_true && error.error.starts_with(DIED)));
+    if let Some(error) = error {
+        let cancelled =
+            error.error == "Landfall.NotApproved" || error.error == "States.Timeout" && runs_are_fresh(runs);
+        let message = if error.error == "States.Timeout" && runs_are_fresh(runs) {
+            "nobody approved the plan in time".to_owned()
+        } else {
+            error.message()
+        };
+        let status = if cancelled { Status::Cancelled } else { Status::Failed };
+        return Finished { status, outcome: None, message: Some(message), diagnostics: None };
+    }
+    if !failed.is_empty() {
+        let names: Vec<&str> = failed.iter().map(|run| run.module.as_str()).collect();
+        let message = format!("{} failed", names.join(", "));
+        let details: Vec<String> = failed
+            .iter()
+            .map(|run| format!("{}: {}", run.module, run.error.as_deref().unwrap_or("no reason was recorded")))
+            .collect();
+        return Finished {
+            status: Status::Failed,
+            outcome: None,
+            message: Some(message),
+            diagnostics: Some(details.join("\n")),
+        };
+    }
+    if !open.is_empty() && deployment.action != Action::Plan {
+        let message = format!("{} did not come to an end", open.join(", "));
+        return Finished { status: Status::Failed, outcome: None, message: Some(message), diagnostics: None };
+    }
+    let changed = runs.iter().any(|run| run.status == RunStatus::Done);
+    let outcome = match deployment.action {
+        Action::Plan => Outcome::Planned,
+        Action::Destroy => Outcome::Destroyed,
+        Action::Deploy if changed => Outcome::Changed,
+        Action::Deploy => Outcome::NoChanges,
+    };
+    Finished { status: Status::Succeeded, outcome: Some(outcome), message: None, diagnostics: None }
+}
+
+fn runs_are_fresh(runs: &[Run]) -> bool {
+    runs.iter().all(|run| matches!(run.status, RunStatus::Waiting | RunStatus::Unchanged))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    fn deployment(action: &str) -> Deployment {
+        serde_json::from_value(json!({
+            "layer": "shop", "number": 3, "change": "c", "action": action, "status": "running",
+            "source": { "key": "shop.yaml" }, "actor": "ana", "created_at": "2026-11-25T10:00:00Z", "schema": 1,
+        }))
+        .unwrap()
+    }
+
+    fn run(module: &str, status: RunStatus) -> Run {
+        serde_json::from_value(json!({
+            "number": 3, "module": module, "kind": "sqs", "status": status, "created_at": "2026-11-25T10:00:00Z",
+        }))
+        .unwrap()
+    }
+
+    fn judged(action: &str, runs: &[RunStatus], error: Option<&str>) -> (Status, Option<Outcome>) {
+        let runs: Vec<Run> = runs.iter().map(|status| run("queue", *status)).collect();
+        let error = error.map(|error| Failure { error: error.to_owned(), cause: String::new() });
+        let end = verdict(&deployment(action), &runs, error.as_ref());
+        (end.status, end.outcome)
+    }
+
+    #[test]
+    fn the_table_of_verdicts() {
+        use RunStatus::{Done, Failed, Pending, Skipped, Unchanged, Waiting};
+        let changed = (Status::Succeeded, Some(Outcome::Changed));
+        let failed = (Status::Failed, None);
+        let rows: [(&str, &[RunStatus], Option<&str>, _); 11] = [
+            ("deploy", &[Done, Unchanged], None, changed),
+            ("deploy", &[Unchanged], None, (Status::Succeeded, Some(Outcome::NoChanges))),
+            ("plan", &[], None, (Status::Succeeded, Some(Outcome::Planned))),
+            ("destroy", &[Done], None, (Status::Succeeded, Some(Outcome::Destroyed))),
+            ("deploy", &[Done, Failed, Skipped], None, failed),
+            ("deploy", &[Done, Pending], None, failed),
+            ("deploy", &[Waiting], Some("Landfall.NotApproved"), (Status::Cancelled, None)),
+            ("deploy", &[Done], Some("Lambda.Unknown"), failed),
+            ("deploy", &[Done, Waiting], Some("Execution.TIMED_OUT"), failed),
+            ("deploy", &[], Some("Execution.ABORTED"), failed),
+            ("deploy", &[Done, Unchanged], Some("Execution.FAILED"), changed),
+        ];
+        for (action, runs, error, expected) in rows {
+            assert_eq!(judged(action, runs, error), expected, "{action} {runs:?} {error:?}");
+        }
+    }
+}
