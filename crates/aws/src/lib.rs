@@ -6,13 +6,16 @@ mod codes;
 mod denied;
 mod error;
 mod explain;
+mod logs;
 mod policy;
 mod tags;
 mod watch;
 
 pub use aws::{Aws, Target, base_config};
+pub use denied::denials_together;
 pub use error::{Error, Kind, Leftover, Result, tolerate};
 pub use explain::Explain;
+pub use logs::start_log;
 pub use policy::{Effect, Policy, Statement};
 pub use tags::{LAYER_TAG, MODULE_TAG, RESOURCE_TAG, Tags};
 pub use watch::{Calls, Fault, Mode, Watch};

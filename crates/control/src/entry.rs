@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Instant;
 
 use lambda_runtime::{LambdaEvent, service_fn};
-use landfall_aws::base_config;
+use landfall_aws::{base_config, start_log};
 use landfall_state::Store;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,13 +33,7 @@ impl Control {
     /// # Errors
     /// When a setting is missing.
     pub async fn from_env() -> Result<Self, lambda_runtime::Error> {
-        tracing_subscriber::fmt()
-            .json()
-            .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
-            .with_current_span(false)
-            .with_ansi(false)
-            .without_time()
-            .init();
+        start_log();
         let config = base_config().await;
         Ok(Self::new(&config, landfall_state::Settings::from_env()?, Settings::from_env()?))
     }

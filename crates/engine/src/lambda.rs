@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::SdkConfig;
 use lambda_runtime::{LambdaEvent, service_fn};
-use landfall_aws::{Target, base_config};
+use landfall_aws::{Target, base_config, start_log};
 use landfall_state::{Settings, Store};
 use serde::Deserialize;
 
@@ -18,13 +18,7 @@ use crate::step::{Engine, Limits, Request, Response};
 /// # Errors
 /// When the environment lacks a setting, or the Lambda runtime API fails.
 pub async fn run<M: Module>() -> Result<(), lambda_runtime::Error> {
-    tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
-        .with_current_span(false)
-        .with_ansi(false)
-        .without_time()
-        .init();
+    start_log();
     let base = base_config().await;
     let store = Store::new(&base, Settings::from_env()?);
     let engines = Engines { base, store, made: Mutex::default() };
