@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
-use landfall_aws::{Aws, Error, Kind, LAYER_TAG, MODULE_TAG, RESOURCE_TAG, Result, Tags};
+use landfall_aws::{Aws, Error, Kind, LAYER_TAG, MODULE_TAG, RESOURCE_TAG, Result, Tags, denials_together};
 use serde_json::Value;
 
 use crate::graph::{Node, tags};
@@ -162,7 +162,8 @@ async fn ask<'a>(
 }
 
 /// One error for all: an error that waiting does not help comes first, and the others are named in its message.
-fn all_of(mut errors: Vec<Error>) -> Option<Error> {
+fn all_of(errors: Vec<Error>) -> Option<Error> {
+    let mut errors = denials_together(errors);
     errors.sort_by_key(|error| matches!(error.kind, Kind::NotReady | Kind::Throttled));
     let mut errors = errors.into_iter();
     let mut first = errors.next()?;
