@@ -29,6 +29,11 @@ def person(landfall, name: str, *allowed: str) -> Credentials:
     return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
 
+def role_of(landfall, function: str) -> str:
+    """Name of the role of a function. The region belongs to it: IAM is one for all regions."""
+    return f"{landfall.installation.stack}-{REGION}-{function}"
+
+
 def test_a_request_without_a_signature_is_refused(landfall):
     request = urllib.request.Request(local(f"{landfall.installation.api}/layers"))
     request.add_header("host", landfall.installation.api.split("/")[2])
@@ -68,7 +73,7 @@ def test_who_may_deploy_one_layer_may_not_approve_and_not_touch_another(landfall
 def test_a_denied_action_in_the_middle_of_a_module_is_named_with_its_role_and_what_it_left(landfall):
     layer = landfall.name("denied")
     iam = landfall.account.client("iam")
-    role = f"{landfall.installation.stack}-sqs"
+    role = role_of(landfall, "sqs")
     deny = {"Effect": "Deny", "Action": "sqs:CreateQueue", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     iam.put_role_policy(RoleName=role, PolicyName="taken-away", PolicyDocument=document)
@@ -90,7 +95,7 @@ def test_a_denied_action_in_the_middle_of_a_module_is_named_with_its_role_and_wh
 def test_no_function_may_do_everything_or_hand_out_keys(landfall):
     iam = landfall.account.client("iam")
     for name in functions():
-        document = iam.get_role_policy(RoleName=f"{landfall.installation.stack}-{name}", PolicyName="function")
+        document = iam.get_role_policy(RoleName=role_of(landfall, name), PolicyName="function")
         for statement in document["PolicyDocument"]["Statement"]:
             actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
             assert not any(action.endswith(":*") or action == "*" for action in actions), (name, statement)
@@ -101,7 +106,7 @@ def test_the_policies_of_a_role_fit_into_what_iam_allows(landfall):
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: 10,240 characters, without white space.
     iam = landfall.account.client("iam")
     for name in functions():
-        role = f"{landfall.installation.stack}-{name}"
+        role = role_of(landfall, name)
         total = 0
         for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
@@ -110,7 +115,7 @@ def test_the_policies_of_a_role_fit_into_what_iam_allows(landfall):
 
 
 def test_nobody_but_lambda_takes_the_role_of_a_function(landfall):
-    role = landfall.account.client("iam").get_role(RoleName=f"{landfall.installation.stack}-sqs")["Role"]
+    role = landfall.account.client("iam").get_role(RoleName=role_of(landfall, "sqs"))["Role"]
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "lambda.amazonaws.com"}
     stranger = person(landfall, "stranger", "GET/*")
     sts = landfall.account.client(

@@ -11,9 +11,10 @@ use sha2::{Digest, Sha256};
 
 use crate::artifacts::Artifacts;
 use crate::functions::{Function, discover};
+use crate::names::check_stack;
 use crate::package::Package;
 use crate::stack::{Current, Stack, Wanted};
-use crate::template::template_text;
+use crate::template::{Place, template_for, text_of};
 
 /// Processor that the functions are built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +144,7 @@ pub struct Report {
 /// # Errors
 /// With the step that failed, and for a stack the resources that failed and why.
 pub async fn install(config: &SdkConfig, options: &Options, progress: &dyn Progress) -> Result<Report> {
+    check_stack(&options.stack)?;
     let functions = discover(&options.root)?;
     build(options, &functions, progress)?;
     let stack = Stack::new(config, &options.stack);
@@ -164,7 +166,9 @@ pub async fn install(config: &SdkConfig, options: &Options, progress: &dyn Progr
         }
         packages.insert(function.parameter(), package.key);
     }
-    let text = template_text(&options.root)?;
+    let (account, region) = place(config).await?;
+    let at = Place { stack: &options.stack, account: &account, region: &region };
+    let text = text_of(&template_for(&options.root, &at)?)?;
     let template_key = format!("templates/{}.yaml", hex::encode(Sha256::digest(&text)));
     let wanted = Wanted {
         template: &text,

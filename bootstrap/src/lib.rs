@@ -4,6 +4,7 @@
 mod artifacts;
 mod functions;
 mod install;
+mod names;
 mod package;
 mod policies;
 mod preview;
@@ -12,6 +13,7 @@ mod template;
 
 pub use functions::{Function, FunctionKind, discover};
 pub use install::{Architecture, Binaries, Options, Progress, Report, ResourceEvent, ResourceState, install};
+pub use names::LONGEST_STACK;
 pub use package::Package;
 pub use preview::{PackageState, ParameterChange, Preview, StackAction, StackChange, preview};
 pub use template::{VERSION, template, template_text};

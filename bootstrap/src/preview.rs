@@ -10,9 +10,10 @@ use serde_json::Value;
 use crate::artifacts::Artifacts;
 use crate::functions::discover;
 use crate::install::{Options, bucket_name, parameters, place};
+use crate::names::check_stack;
 use crate::package::Package;
 use crate::stack::Stack;
-use crate::template::{template, template_text};
+use crate::template::{Place, template_for, text_of};
 
 const PERMISSIONS: &str = include_str!("../policies/installer.json");
 
@@ -91,7 +92,10 @@ pub struct StackChange {
 /// # Errors
 /// When the checkout or the account cannot be read.
 pub async fn preview(config: &SdkConfig, options: &Options) -> Result<Preview> {
+    check_stack(&options.stack)?;
     let (account, region) = place(config).await?;
+    let at = Place { stack: &options.stack, account: &account, region: &region };
+    let template = template_for(&options.root, &at)?;
     let stack = Stack::new(config, &options.stack);
     let current = stack.current().await?;
     let artifacts = Artifacts::new(config, bucket_name(config, options, current.as_ref()).await?);
@@ -122,14 +126,14 @@ pub async fn preview(config: &SdkConfig, options: &Options) -> Result<Preview> {
     changes.extend(unknown.iter().map(|name| change(name, &before, None)));
     let old = match &current {
         // The text differs wherever anything does, and reading it costs nothing.
-        Some(stack) if stack.template.trim() != template_text(&options.root)?.trim() => {
+        Some(stack) if stack.template.trim() != text_of(&template)?.trim() => {
             serde_saphyr::from_str(&stack.template).context("the template of the stack is not understood")?
         }
-        Some(_) => template(&options.root)?,
+        Some(_) => template.clone(),
         None => Value::Null,
     };
     let changed: BTreeSet<&str> = changes.iter().map(|change| change.name.as_str()).collect();
-    let resources = differences(&old, &template(&options.root)?, &changed);
+    let resources = differences(&old, &template, &changed);
     let permissions = permissions(&artifacts.bucket, &account, &region, &options.stack)?;
     Ok(Preview {
         account,

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetStatus, ChangeSetType, OnStackFailure, Parameter, StackStatus,
+    Capability, Change, ChangeAction, ChangeSetStatus, ChangeSetType, OnStackFailure, Parameter, StackStatus,
 };
 
 use crate::install::{Progress, ResourceEvent, ResourceState, told};
@@ -92,8 +92,12 @@ impl<'a> Stack<'a> {
         }
         let name = format!("landfall-{}", std::process::id());
         self.create_change_set(&name, current.is_some(), wanted).await?;
-        let Some(count) = self.change_set_is_ready(&name).await? else { return Ok(false) };
-        progress.begins(if current.is_some() { "updating the stack" } else { "creating the stack" }, count);
+        let Some(changes) = self.change_set_is_ready(&name).await? else { return Ok(false) };
+        let kept: Vec<&str> = changes.iter().filter_map(taken_over).collect();
+        if !kept.is_empty() {
+            progress.step(&format!("taking over what an earlier installation left: {}", kept.join(", ")));
+        }
+        progress.begins(if current.is_some() { "updating the stack" } else { "creating the stack" }, changes.len());
         let mut seen = BTreeSet::new();
         self.fresh_events(&mut seen).await;
         let begun = Instant::now();
@@ -124,14 +128,15 @@ impl<'a> Stack<'a> {
             .set_parameters(Some(parameters))
             .capabilities(Capability::CapabilityNamedIam);
         if !exists {
-            create = create.on_stack_failure(OnStackFailure::Rollback);
+            // A config bucket and a table that an earlier stack of this name left are taken over with what is in them.
+            create = create.on_stack_failure(OnStackFailure::Rollback).import_existing_resources(true);
         }
         create.send().await.map_err(|error| anyhow::anyhow!("the change set cannot be made: {}", told(&error)))?;
         Ok(())
     }
 
-    /// Waits until the change set is made and answers how many changes it holds; `None` when it holds none.
-    async fn change_set_is_ready(&self, name: &str) -> Result<Option<usize>> {
+    /// Waits until the change set is made and answers its changes; `None` when it holds none.
+    async fn change_set_is_ready(&self, name: &str) -> Result<Option<Vec<Change>>> {
         loop {
             let set = self
                 .cloudformation
@@ -142,7 +147,7 @@ impl<'a> Stack<'a> {
                 .await
                 .map_err(|error| anyhow::anyhow!("the change set cannot be read: {}", told(&error)))?;
             match set.status() {
-                Some(ChangeSetStatus::CreateComplete) => return Ok(Some(set.changes().len())),
+                Some(ChangeSetStatus::CreateComplete) => return self.changes(name).await.map(Some),
                 Some(ChangeSetStatus::Failed) => {
                     let reason = set.status_reason().unwrap_or("no reason was given").to_owned();
                     // AWS says so in one of two sentences, depending on why there is nothing.
@@ -156,6 +161,28 @@ impl<'a> Stack<'a> {
                     bail!("the change set cannot be made: {reason}");
                 }
                 _ => tokio::time::sleep(Duration::from_millis(500)).await,
+            }
+        }
+    }
+
+    /// Every change of a change set; it shows them in pages.
+    async fn changes(&self, name: &str) -> Result<Vec<Change>> {
+        let mut changes = Vec::new();
+        let mut next = None;
+        loop {
+            let page = self
+                .cloudformation
+                .describe_change_set()
+                .stack_name(self.name)
+                .change_set_name(name)
+                .set_next_token(next)
+                .send()
+                .await
+                .map_err(|error| anyhow::anyhow!("the change set cannot be read: {}", told(&error)))?;
+            changes.extend_from_slice(page.changes());
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(changes);
             }
         }
     }
@@ -221,6 +248,12 @@ impl<'a> Stack<'a> {
         let status = answer.stacks().first().and_then(|stack| stack.stack_status().cloned());
         Ok(status.context("the stack is gone")?.as_str().to_owned())
     }
+}
+
+/// Name of a resource that was there before the stack.
+fn taken_over(change: &Change) -> Option<&str> {
+    let change = change.resource_change()?;
+    (change.action() == Some(&ChangeAction::Import)).then(|| change.physical_resource_id())?
 }
 
 /// Whether CloudFormation works on it. A clean-up after a success is not waited for: everything works already.

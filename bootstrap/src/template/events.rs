@@ -4,11 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::parts::{DEPLOY, get, reference, sub};
 
+/// Rules that call functions, and may leave what was not taken in the dead-letter queue.
+pub(super) const RULES: [&str; 3] = ["ConfigChanged", "ExecutionDied", "Sweep"];
+
 /// What calls the functions: uploads, executions that die, the clock.
 pub(super) fn events(resources: &mut Map<String, Value>) {
     let rules = [
         (
-            "ConfigChanged",
+            RULES[0],
             "Intake",
             json!({
                 "Description": "A file was written to the config bucket",
@@ -24,7 +27,7 @@ pub(super) fn events(resources: &mut Map<String, Value>) {
             Value::Null,
         ),
         (
-            "ExecutionDied",
+            RULES[1],
             "Coordinator",
             json!({
                 "Description": "An execution of the deploy machine died",
@@ -37,7 +40,7 @@ pub(super) fn events(resources: &mut Map<String, Value>) {
             Value::Null,
         ),
         (
-            "Sweep",
+            RULES[2],
             "Coordinator",
             json!({
                 "Description": "Looks for what came to a stop",

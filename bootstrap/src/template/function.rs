@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::VERSION;
-use super::parts::{Alarm, DEPLOY, MODULE, alarm, assumed_by, get, log_group, reference, sub};
+use super::parts::{Alarm, DEPLOY, MODULE, alarm, assumed_by, get, log_group, reference, role_name, sub, trace};
 use crate::functions::{Function, FunctionKind};
 use crate::policies::{control, joined, module};
 
@@ -21,10 +21,7 @@ pub(super) fn add_function(resources: &mut Map<String, Value>, function: &Functi
             "Sid": "Logs", "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
             "Resource": get(&format!("{logical}Logs"), "Arn"),
         }),
-        json!({
-            "Sid": "Trace", "Effect": "Allow",
-            "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "Resource": "*",
-        }),
+        trace(),
         json!({
             "Sid": "DeadLetters", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": get("DeadLetters", "Arn"),
         }),
@@ -35,7 +32,7 @@ pub(super) fn add_function(resources: &mut Map<String, Value>, function: &Functi
         json!({
             "Type": "AWS::IAM::Role",
             "Properties": {
-                "RoleName": sub(format!("${{AWS::StackName}}-{name}")),
+                "RoleName": role_name(name),
                 "Description": format!("What the Landfall function {name} may do"),
                 "AssumeRolePolicyDocument": assumed_by("lambda.amazonaws.com"),
                 "Policies": [{ "PolicyName": "function", "PolicyDocument": joined(&[&common, &function.policy], own) }],
@@ -148,9 +145,9 @@ pub(super) fn environment(function: &Function, all: &[Function]) -> Value {
         if starts_modules(function) {
             let versions: Vec<String> = modules
                 .iter()
-                .map(|module| format!("\"{}\":\"${{{}Version}}\"", module.name, module.logical()))
+                .map(|module| format!("\"{}\":\"${{{}Version.Version}}\"", module.name, module.logical()))
                 .collect();
-            variables.insert("LANDFALL_MODULE_FUNCTIONS".into(), sub(format!("{{{}}}", versions.join(","))));
+            variables.insert("LANDFALL_MODULE_VERSIONS".into(), sub(format!("{{{}}}", versions.join(","))));
         }
     }
     Value::Object(variables)

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-use super::parts::{Alarm, MODULE, alarm, assumed_by, get, log_group, reference, sub};
+use super::parts::{Alarm, MODULE, alarm, assumed_by, get, log_group, reference, role_name, sub, trace};
 use crate::functions::{Function, FunctionKind};
 
 pub(super) fn machines(resources: &mut Map<String, Value>, root: &Path, functions: &[Function]) -> Result<()> {
@@ -25,10 +25,6 @@ pub(super) fn machines(resources: &mut Map<String, Value>, root: &Path, function
         // Log delivery has no resource-level permissions
         // (https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy).
         "Resource": "*",
-    });
-    let trace = json!({
-        "Sid": "Trace", "Effect": "Allow",
-        "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "Resource": "*",
     });
     let children = [
         json!({ "Sid": "RunModules", "Effect": "Allow", "Action": "states:StartExecution", "Resource": sub(MODULE) }),
@@ -51,7 +47,7 @@ pub(super) fn machines(resources: &mut Map<String, Value>, root: &Path, function
         let mut statements = vec![
             json!({ "Sid": "Invoke", "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": invoke }),
             logs.clone(),
-            trace.clone(),
+            trace(),
         ];
         statements.extend(more);
         resources.insert(
@@ -59,7 +55,7 @@ pub(super) fn machines(resources: &mut Map<String, Value>, root: &Path, function
             json!({
                 "Type": "AWS::IAM::Role",
                 "Properties": {
-                    "RoleName": sub(format!("${{AWS::StackName}}-machine-{name}")),
+                    "RoleName": role_name(&format!("machine-{name}")),
                     "AssumeRolePolicyDocument": assumed_by("states.amazonaws.com"),
                     "Policies": [{
                         "PolicyName": "machine",

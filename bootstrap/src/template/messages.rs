@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::events::RULES;
 use super::parts::{Alarm, alarm, get, reference, sub};
 
 /// Topics, the dead-letter queue and its alarm.
@@ -48,6 +49,7 @@ pub(super) fn messages(resources: &mut Map<String, Value>) {
             },
         }),
     );
+    let rules: Vec<Value> = RULES.iter().map(|name| get(&format!("{name}Rule"), "Arn")).collect();
     resources.insert("DeadLettersPolicy".into(), json!({
         "Type": "AWS::SQS::QueuePolicy",
         "Properties": {
@@ -56,7 +58,10 @@ pub(super) fn messages(resources: &mut Map<String, Value>) {
                 {
                     "Sid": "Events", "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" },
                     "Action": "sqs:SendMessage", "Resource": get("DeadLetters", "Arn"),
-                    "Condition": { "StringEquals": { "aws:SourceAccount": reference("AWS::AccountId") } },
+                    "Condition": {
+                        "StringEquals": { "aws:SourceAccount": reference("AWS::AccountId") },
+                        "ArnEquals": { "aws:SourceArn": rules },
+                    },
                 },
                 {
                     "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "sqs:*",

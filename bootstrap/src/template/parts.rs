@@ -7,6 +7,23 @@ pub(super) const DEPLOY: &str =
 pub(super) const MODULE: &str =
     "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}-module";
 
+/// What functions and machines need to be traced. X-Ray has no resource-level permissions for any of it
+/// (<https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html>).
+pub(super) fn trace() -> Value {
+    json!({
+        "Sid": "Trace", "Effect": "Allow",
+        "Action": [
+            "xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+        ],
+        "Resource": "*",
+    })
+}
+
+/// Name of a role. IAM is one for all regions, the installations are not: the region belongs to the name.
+pub(super) fn role_name(name: &str) -> Value {
+    sub(format!("${{AWS::StackName}}-${{AWS::Region}}-{name}"))
+}
+
 pub(super) fn sub(text: impl Into<String>) -> Value {
     json!({ "Fn::Sub": text.into() })
 }

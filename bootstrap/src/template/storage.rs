@@ -2,7 +2,26 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Place;
 use super::parts::{deny_plain, reference, sub};
+
+/// Name of the config bucket.
+const BUCKET: &str = "${AWS::StackName}-config-${AWS::AccountId}-${AWS::Region}";
+
+/// Name of the state table.
+const TABLE: &str = "${AWS::StackName}";
+
+/// Writes the names of what outlives a stack into its template. CloudFormation takes over what is there already when
+/// its name is a plain text, and only then
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html>).
+pub(super) fn name_what_stays(resources: &mut Value, place: &Place<'_>) {
+    let named = |text: &str| {
+        let text = text.replace("${AWS::StackName}", place.stack).replace("${AWS::AccountId}", place.account);
+        json!(text.replace("${AWS::Region}", place.region))
+    };
+    resources["ConfigBucket"]["Properties"]["BucketName"] = named(BUCKET);
+    resources["Table"]["Properties"]["TableName"] = named(TABLE);
+}
 
 /// Config bucket and state table: both outlive the stack.
 pub(super) fn storage(resources: &mut Map<String, Value>) {
@@ -14,7 +33,7 @@ pub(super) fn storage(resources: &mut Map<String, Value>) {
     resources.insert("ConfigBucket".into(), kept(json!({
         "Type": "AWS::S3::Bucket",
         "Properties": {
-            "BucketName": sub("${AWS::StackName}-config-${AWS::AccountId}-${AWS::Region}"),
+            "BucketName": sub(BUCKET),
             "VersioningConfiguration": { "Status": "Enabled" },
             "BucketEncryption": { "ServerSideEncryptionConfiguration": [
                 { "ServerSideEncryptionByDefault": { "SSEAlgorithm": "AES256" } },
@@ -48,7 +67,7 @@ pub(super) fn storage(resources: &mut Map<String, Value>) {
     resources.insert("Table".into(), kept(json!({
         "Type": "AWS::DynamoDB::Table",
         "Properties": {
-            "TableName": sub("${AWS::StackName}"),
+            "TableName": sub(TABLE),
             "BillingMode": "PAY_PER_REQUEST",
             "AttributeDefinitions": attributes,
             "KeySchema": [
