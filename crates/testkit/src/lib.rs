@@ -1,10 +1,11 @@
-//! For tests only: the local AWS, accounts of their own, an independent client, and the conformance suite that every
-//! module passes.
+//! For tests only: the local AWS, accounts of their own, an independent client, the conformance suite that every module
+//! passes, and the fault proxy that the installed system is tested behind.
 
 pub mod conformance;
 mod guise;
 mod local;
 mod observer;
+pub mod proxy;
 mod table;
 mod throttle;
 mod world;
