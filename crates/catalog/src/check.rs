@@ -81,9 +81,15 @@ impl<'a> Check<'a, '_> {
                     .is_none_or(|environment| environment.modules.iter().any(|module| module.kind == kind))
     }
 
-    /// Whether a module of this kind is in the file.
+    /// Whether a module of this kind is in the file, or one whose type is wrong, which has been reported and may be it.
     pub fn is_in_file(&self, kind: &str) -> bool {
-        self.modules.iter().any(|(name, _)| *name == kind)
+        self.modules.iter().any(|(name, _)| *name == kind) || self.modules.len() < self.file.modules.len()
+    }
+
+    /// Whether the file has a module of this name whose type is wrong, which has been reported.
+    pub(crate) fn is_mistyped(&self, module: &str) -> bool {
+        self.modules.iter().all(|(_, name)| *name != module)
+            && self.file.modules.iter().any(|entry| entry.name.value == module)
     }
 
     /// The entry of the file's first module of a kind, as it is written.

@@ -23,6 +23,7 @@ macro_rules! bad {
 
 bad! {
     unknown_module_type: environment("  - type: aws-postgress\n    name: db\n  - type: kafka\n");
+    a_needed_module_of_a_wrong_type: environment("  - type: base\n  - {type: k8s-clustre, name: cluster}\n  - {type: k8s-base}\n");
     unknown_field: environment("  - type: sqs\n    fifoo: true\n  - type: redis\n    name: cache\n    multi_az: true\n  - type: base\n");
     wrong_types: environment("  - type: base\n    vpc_log_retention: ninety\n    private_ipv4_cidr_blocks: 10.0.0.0/21\n  - type: sqs\n    fifo: yes\n    delay_seconds: \"5\"\n  - type: s3\n    bucket_name: 12\n    cors_rule: [GET]\n");
     out_of_range: environment("  - type: sqs\n    delay_seconds: 901\n    receive_wait_time_seconds: -1\n");

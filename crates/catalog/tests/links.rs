@@ -109,3 +109,13 @@ fn variables_that_two_links_set() {
     );
     insta::assert_snapshot!(rendered_with(&text, &in_staging()));
 }
+
+#[test]
+fn a_wrong_type_is_one_mistake_whatever_refers_to_the_module() {
+    let text = format!(
+        "{SERVICE}  - {{type: sqz, name: orders}}\n  \
+         - {{type: iam-role, name: worker, allowed_iams: [\"arn:aws:iam::123456789012:root\"], links: [{{orders: [subscribe]}}], depends_on: [orders]}}\n  \
+         - {{type: sns, name: events, sqs_subscribers: [\"${{{{module.orders.queue_arn}}}}\"]}}\n"
+    );
+    insta::assert_snapshot!(rendered_with(&text, &in_staging()));
+}

@@ -57,6 +57,7 @@ fn linked_module(check: &mut Check<'_, '_>) {
         format!("name one of {}", takers.join(", "))
     };
     match matches.as_slice() {
+        [] if check.is_mistyped(&linked) => {}
         [] => check.error("linked_module", format!("there is no module `{linked}` in this file"), help),
         [(of, name)] if !TAKERS.contains(of) => {
             check.error("linked_module", format!("`{name}` is of type {of}, which takes no domain"), help);

@@ -62,6 +62,9 @@ fn link(
             return None;
         }
     };
+    if around.is_mistyped(target) {
+        return None;
+    }
     let Some(of) = around.kinds.get(target) else {
         let in_environment = around
             .request

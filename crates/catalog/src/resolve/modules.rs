@@ -35,6 +35,11 @@ impl Surroundings<'_> {
         }
     }
 
+    /// Whether the file has such a module, whose type is wrong. That has been reported: what refers to it is right.
+    pub(super) fn is_mistyped(&self, module: &str) -> bool {
+        !self.kinds.contains_key(module) && self.request.file.modules.iter().any(|entry| entry.name.value == module)
+    }
+
     fn module_of(&self, kind: &str) -> Option<&str> {
         self.modules.iter().find(|(name, _)| *name == kind).map(|(_, module)| *module)
     }
@@ -274,6 +279,9 @@ fn depends_on(around: &Surroundings<'_>, entry: &ModuleEntry, needs: &mut BTreeS
             needs.insert(name.to_owned());
             continue;
         }
+        if around.is_mistyped(name) {
+            continue;
+        }
         let others = around.kinds.keys().copied().filter(|other| *other != entry.name.value);
         let (message, help) = if name == entry.name.value {
             (format!("`{name}` cannot come before itself"), "remove it".to_owned())
@@ -305,7 +313,10 @@ fn kind_needs(
             .request
             .environment
             .is_none_or(|environment| environment.modules.iter().any(|module| module.kind == need.kind));
+        // A module whose type is wrong may be the one that is needed.
+        let may_be_mistyped = around.kinds.len() < around.request.file.modules.len();
         let met = match need.presence {
+            _ if may_be_mistyped => true,
             Presence::Optional => true,
             Presence::SameFile => false,
             Presence::FileOrEnvironment => around.scope() == Scope::Service && in_environment,

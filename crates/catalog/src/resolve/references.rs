@@ -135,7 +135,11 @@ impl References<'_> {
             let help = "a module cannot use its own outputs as inputs".to_owned();
             return Err((format!("`{name}` refers to itself"), help));
         }
-        let Some(kind) = self.kinds.get(name) else { return Err(self.no_module(name, output)) };
+        let Some(kind) = self.kinds.get(name) else {
+            // A module whose type is wrong has been reported.
+            let is_mistyped = self.file.modules.iter().any(|entry| entry.name.value == name);
+            return if is_mistyped { Ok(Self::unresolved()) } else { Err(self.no_module(name, output)) };
+        };
         match kind.output(output) {
             Some(output) if output.secret => {
                 let warning = report
