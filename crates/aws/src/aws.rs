@@ -5,7 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::default_async_sleep;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_types::retry::RetryConfig;
@@ -25,22 +29,34 @@ pub struct Target {
     pub partition: String,
 }
 
-/// The configuration that every client of Landfall is made from: the default credential chain, ring for TLS, the
-/// SDK's adaptive retry (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>).
-pub async fn base_config() -> SdkConfig {
+/// The configuration that every client of a function is made from: what Lambda puts into its environment
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>) and nothing else, ring for TLS, the SDK's
+/// adaptive retry (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>).
+///
+/// The SDK's own chain would look into profiles and metadata services too. A function has none of them, and the code
+/// that asks them would travel in every package.
+pub fn base_config() -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    aws_config::defaults(BehaviorVersion::latest())
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(30))
+        .operation_timeout(Duration::from_secs(120))
+        .build();
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(setting("AWS_REGION").map(Region::new))
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .identity_cache(IdentityCache::lazy().build())
         .http_client(http)
         .retry_config(RetryConfig::adaptive().with_max_attempts(6))
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(5))
-                .operation_attempt_timeout(Duration::from_secs(30))
-                .operation_timeout(Duration::from_secs(120))
-                .build(),
-        )
-        .load()
-        .await
+        .timeout_config(timeouts);
+    config.set_sleep_impl(default_async_sleep());
+    config.set_endpoint_url(setting("AWS_ENDPOINT_URL"));
+    config.build()
+}
+
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 type Cache = Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>;

@@ -34,7 +34,7 @@ impl Control {
     /// When a setting is missing.
     pub async fn from_env() -> Result<Self, lambda_runtime::Error> {
         start_log();
-        let config = base_config().await;
+        let config = base_config();
         Ok(Self::new(&config, landfall_state::Settings::from_env()?, Settings::from_env()?))
     }
 

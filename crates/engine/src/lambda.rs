@@ -19,7 +19,7 @@ use crate::step::{Engine, Limits, Request, Response};
 /// When the environment lacks a setting, or the Lambda runtime API fails.
 pub async fn run<M: Module>() -> Result<(), lambda_runtime::Error> {
     start_log();
-    let base = base_config().await;
+    let base = base_config();
     let store = Store::new(&base, Settings::from_env()?);
     let engines = Engines { base, store, made: Mutex::default() };
     let engines = &engines;

@@ -149,7 +149,6 @@ impl Account {
     pub async fn sdk_config(&self) -> SdkConfig {
         let credentials = Credentials::from_keys(&self.id, "test", None);
         landfall_aws::base_config()
-            .await
             .to_builder()
             .endpoint_url(&self.local.endpoint)
             .region(Region::new(self.region.clone()))

@@ -62,7 +62,6 @@ impl World {
         // Every access key has tables of its own.
         let key = format!("test{}x{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         let config = landfall_aws::base_config()
-            .await
             .to_builder()
             .endpoint_url(dynamodb_local::endpoint()?)
             .region(Region::new("us-east-1"))
@@ -155,6 +154,8 @@ pub(crate) fn change(layer: &str, version: &str) -> NewChange {
         environment_choice: None,
         actor: Actor("ada".to_owned()),
         commit: None,
+        resumes: None,
+        freeze_windows: Vec::new(),
         nonce: String::new(),
     }
 }
