@@ -136,7 +136,7 @@ pub struct PlanArgs {
     /// How the file is known in the config bucket.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Show the documents of new resources to their end.
+    /// Show every attribute of new resources, and documents to their end.
     #[arg(long)]
     pub full: bool,
 }
@@ -148,7 +148,7 @@ pub struct TargetArgs {
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
     /// Environment to use, for a service that lists several.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, short, value_name = "NAME")]
     pub env: Option<String>,
 }
 
@@ -174,7 +174,7 @@ pub struct DeployArgs {
     /// Upload and end, without following.
     #[arg(long)]
     pub no_follow: bool,
-    /// Show the documents of new resources to their end.
+    /// Show every attribute of new resources, and documents to their end.
     #[arg(long)]
     pub full: bool,
 }
@@ -194,6 +194,9 @@ pub struct StatusArgs {
     /// Follow the deployment (the running one of the layer) until it ends.
     #[arg(long, short)]
     pub follow: bool,
+    /// Show every attribute of new resources in the plan that is followed.
+    #[arg(long, requires = "follow")]
+    pub full: bool,
 }
 
 /// Arguments of `history`.
@@ -248,6 +251,9 @@ pub struct ApproveArgs {
     /// Follow the deployment afterwards.
     #[arg(long, short)]
     pub follow: bool,
+    /// Show every attribute of new resources, and documents to their end.
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// Arguments of `reject`.
@@ -276,6 +282,9 @@ pub struct DestroyArgs {
     /// Approve the plan without asking.
     #[arg(long, short)]
     pub yes: bool,
+    /// Show documents to their end.
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// Arguments of `unlock`.

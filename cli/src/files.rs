@@ -2,15 +2,18 @@
 //! service and the files that a layer refers to.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
-use landfall_catalog::{EnvironmentContext, EnvironmentModule, Request, Resolved, kind, kinds, resolve, support_files};
+use landfall_catalog::{
+    EnvironmentContext, EnvironmentModule, Request, Resolved, Type, files_of, kind, kinds, resolve,
+};
 use landfall_config::{
-    Diagnostic, Diagnostics, EnvironmentRef, File, FileScope, LayerFile, Limits, Report, Severity, Source, Yaml,
-    classify, classify_documents,
+    Diagnostic, Diagnostics, EnvironmentRef, File, FileScope, LayerFile, Limits, ModuleEntry, Report, Severity, Source,
+    Yaml, classify, classify_documents,
 };
 
-use crate::error::{Exit, Failure, file_failure};
+use crate::error::{Exit, Failure};
+use crate::travelling::absent;
 use crate::ui::Ui;
 
 /// A file and everything that is known about it.
@@ -146,14 +149,32 @@ fn resolve_everywhere(
         match resolve_in(layer, source, variables, environment.as_ref()) {
             Ok(resolved) => {
                 found.extend(resolved.warnings);
-                refers_to.extend(support_files(&resolved.layer));
+                for (module, entry) in resolved.layer.modules.iter().zip(&layer.modules) {
+                    let files = files_of(module);
+                    found.extend(files.iter().filter_map(|file| absent(path, source, entry, file)));
+                    refers_to.extend(files);
+                }
             }
-            Err(diagnostics) => found.extend(diagnostics.into_items()),
+            Err(diagnostics) => {
+                found.extend(diagnostics.into_items());
+                found.extend(written_paths(layer).filter_map(|(entry, file)| absent(path, source, entry, file)));
+            }
         }
     }
     refers_to.sort();
     refers_to.dedup();
     found
+}
+
+/// Paths in a layer that could not be resolved, as far as they stand there as they are.
+fn written_paths(layer: &LayerFile) -> impl Iterator<Item = (&ModuleEntry, &str)> {
+    layer.modules.iter().flat_map(|entry| {
+        let kind = kinds().iter().find(|kind| kind.type_names.contains(&entry.ty.value.as_str()));
+        let inputs = kind.map(|kind| kind.inputs).unwrap_or_default();
+        let paths = inputs.iter().filter(|input| matches!(input.ty, Type::Path));
+        let given = paths.filter_map(|input| entry.inputs.get(input.name)?.as_str());
+        given.filter(|path| !path.contains('{')).map(move |path| (entry, path))
+    })
 }
 
 fn resolve_in(
@@ -222,94 +243,4 @@ fn variables(entry: &EnvironmentRef) -> BTreeMap<String, String> {
     };
     let entries = entry.variables.entries.iter();
     entries.filter_map(|variable| Some((variable.key.clone(), text(&variable.value.value)?))).collect()
-}
-
-/// The files that a layer refers to, as they travel: the path relative to the layer file, with `/`, and the content.
-pub fn travelling(file: &Path, refers_to: &[String]) -> Result<Vec<(String, PathBuf)>, Failure> {
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let mut found = Vec::new();
-    for path in refers_to {
-        let relative = relative_key(path).ok_or_else(|| {
-            Failure::new(
-                Exit::Invalid,
-                format!("{} refers to {path}, which lies outside of its folder", file.display()),
-            )
-            .with_hint("files travel with their layer: put them beside the layer file or below it")
-        })?;
-        let place = folder.join(&relative);
-        if !place.exists() {
-            let what = format!("{} refers to {path}, and there is no {}", file.display(), place.display());
-            return Err(Failure::new(Exit::Invalid, what).with_hint("the path is relative to the layer file"));
-        }
-        collect(&place, &relative, &mut found)?;
-    }
-    found.sort();
-    found.dedup();
-    Ok(found)
-}
-
-/// A path below the folder of the layer file, as part of a key.
-fn relative_key(path: &str) -> Option<String> {
-    let mut parts = Vec::new();
-    for part in Path::new(path).components() {
-        match part {
-            Component::Normal(part) => parts.push(part.to_str()?.to_owned()),
-            Component::CurDir => {}
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
-        }
-    }
-    (!parts.is_empty()).then(|| parts.join("/"))
-}
-
-fn collect(place: &Path, relative: &str, found: &mut Vec<(String, PathBuf)>) -> Result<(), Failure> {
-    if !place.is_dir() {
-        found.push((relative.to_owned(), place.to_owned()));
-        return Ok(());
-    }
-    for entry in std::fs::read_dir(place).map_err(|error| file_failure("list", place, &error))? {
-        let entry = entry.map_err(|error| file_failure("list", place, &error))?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else {
-            return Err(Failure::new(Exit::Invalid, format!("{} has no name in UTF-8", entry.path().display())));
-        };
-        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-        // A link to a folder could lead back to where it is.
-        if is_link && entry.path().is_dir() {
-            continue;
-        }
-        collect(&entry.path(), &format!("{relative}/{name}"), found)?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_folder_travels_with_everything_in_it_and_nothing_beside_it() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(folder.path().join("site/css")).unwrap();
-        std::fs::create_dir_all(folder.path().join("site-old")).unwrap();
-        for file in ["site/index.html", "site/css/main.css", "site-old/index.html"] {
-            std::fs::write(folder.path().join(file), "x").unwrap();
-        }
-        let found = travelling(&folder.path().join("shop.yaml"), &["./site".to_owned()]).unwrap();
-        let keys: Vec<&str> = found.iter().map(|(key, _)| key.as_str()).collect();
-        assert_eq!(keys, ["site/css/main.css", "site/index.html"]);
-    }
-
-    #[test]
-    fn files_outside_of_the_folder_do_not_travel() {
-        let failure = travelling(Path::new("services/shop.yaml"), &["../secrets".to_owned()]).unwrap_err();
-        assert_eq!(failure.exit, Exit::Invalid);
-        assert!(failure.message.contains("outside of its folder"), "{failure}");
-    }
-
-    #[test]
-    fn a_missing_file_is_named_with_its_place() {
-        let failure = travelling(Path::new("services/shop.yaml"), &["site".to_owned()]).unwrap_err();
-        assert_eq!(failure.message, "services/shop.yaml refers to site, and there is no services/site");
-    }
 }

@@ -49,7 +49,7 @@ pub struct Follow<'a> {
     pub decider: Decider,
     /// Whether the plan was seen already.
     pub plan_seen: bool,
-    /// Show the documents of new resources to their end.
+    /// Show every attribute of new resources.
     pub full: bool,
 }
 

@@ -15,6 +15,7 @@ mod live;
 mod plan_view;
 mod steps;
 mod tables;
+mod travelling;
 mod tree;
 mod ui;
 

@@ -180,3 +180,19 @@ fn a_checkout_that_is_none_is_named() {
     assert_eq!(done.code, 2, "{}", done.stderr);
     assert!(done.stderr.contains("which is no checkout of Landfall"), "{}", done.stderr);
 }
+
+#[test]
+fn files_that_are_not_there_are_errors_with_their_place_beside_all_others() {
+    let folder = folder();
+    let site = ENV.replace(
+        "  - type: base\n",
+        "  - { type: s3, name: site, bucket_name: acme-site, files: ./site }\n  \
+         - { type: s3, name: else, bucket_name: acme-else, files: ../elsewhere }\n",
+    );
+    std::fs::write(folder.path().join("site.yaml"), site).unwrap();
+    let arguments = ["validate", "site.yaml"];
+    insta::assert_snapshot!(run(folder.path(), &arguments).transcript(&arguments));
+    std::fs::create_dir(folder.path().join("site")).unwrap();
+    let found = run(folder.path(), &arguments);
+    assert!(!found.stdout.contains("there is no site"), "{}", found.stdout);
+}

@@ -23,7 +23,7 @@ pub async fn approve(ui: &Ui, client: &Client, args: &ApproveArgs) -> Result<Exi
         None if args.yes => {}
         None if ui.interactive => {
             let planned = Planned::read(&client.plan(&waiting.deployment.layer, waiting.deployment.number).await?)?;
-            ui.line(planned.rendered(ui, false));
+            ui.line(planned.rendered(ui, args.full));
             let answer = ui.ask("\nApprove this plan? (yes/no)")?.to_lowercase();
             if !matches!(answer.as_str(), "y" | "yes") {
                 ui.line(format!("Nothing was decided. To reject it: landfall reject {id} --reason WHY"));
@@ -49,7 +49,7 @@ pub async fn approve(ui: &Ui, client: &Client, args: &ApproveArgs) -> Result<Exi
         number: deployment.number,
         decider,
         plan_seen: true,
-        full: false,
+        full: args.full,
     };
     follow.run().await
 }

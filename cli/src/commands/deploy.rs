@@ -13,10 +13,11 @@ use crate::api::Installation;
 use crate::args::{DeployArgs, Place, TargetArgs};
 use crate::client::Client;
 use crate::error::{Exit, Failure, file_failure};
-use crate::files::{check, travelling};
+use crate::files::check;
 use crate::follow::{Decider, Follow};
 use crate::keys::key_for;
 use crate::live::Screen;
+use crate::travelling::travelling;
 use crate::ui::{Ui, counted};
 
 /// An upload that no deployment came of within this time is lost.

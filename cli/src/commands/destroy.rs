@@ -16,5 +16,5 @@ pub async fn run(ui: &Ui, client: &Client, args: &DestroyArgs) -> Result<Exit, F
         Err(failure) => return Err(failure),
     };
     let decider = if args.yes { Decider::Given } else { Decider::PersonByName };
-    Follow { ui, client, layer, number: accepted.number, decider, plan_seen: false, full: false }.run().await
+    Follow { ui, client, layer, number: accepted.number, decider, plan_seen: false, full: args.full }.run().await
 }

@@ -22,7 +22,8 @@ pub async fn run(ui: &Ui, client: &Client, args: &StatusArgs) -> Result<Exit, Fa
         Some(what) if args.follow => {
             let number = deployment_of(client, what).await?;
             let layer = &what.layer;
-            let follow = Follow { ui, client, layer, number, decider: Decider::Others, plan_seen: false, full: false };
+            let follow =
+                Follow { ui, client, layer, number, decider: Decider::Others, plan_seen: false, full: args.full };
             follow.run().await
         }
         Some(Target { layer, number: Some(number) }) => one_deployment(ui, client, layer, *number).await,

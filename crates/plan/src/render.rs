@@ -1,6 +1,7 @@
 //! The plan as a person reads it in a terminal: what changes, from what to what, how risky it is, and how much in all.
 
 mod attribute;
+mod brief;
 mod paint;
 mod value;
 
@@ -10,6 +11,7 @@ use crate::change::{Action, ResourceChange, Risk};
 use crate::module::{ModuleChange, ModulePlan};
 use crate::plan::{Counts, Plan, PlanRequest};
 use crate::render::attribute::{attributes, width};
+use crate::render::brief::Brief;
 
 /// What stands for a value that AWS decides on.
 const UNKNOWN: &str = "(known after apply)";
@@ -25,7 +27,8 @@ pub struct Style {
     pub paint: Paint,
     /// Columns to write in. Long values go beyond them rather than being cut: what is approved must be seen.
     pub width: usize,
-    /// Also shows the documents of new resources in full, and the tags by which Landfall finds them again.
+    /// Also shows the attributes of the new resources of a module that makes many, documents to their end, and the tags
+    /// by which Landfall finds things again.
     pub full: bool,
 }
 
@@ -39,7 +42,7 @@ impl From<Paint> for Style {
 pub fn render(plan: &Plan, style: impl Into<Style>) -> String {
     let style = style.into();
     let style = Style { width: style.width.max(NARROWEST), ..style };
-    let mut page = Page { style, out: String::new() };
+    let mut page = Page { style, out: String::new(), hides: false };
     if plan.modules.iter().all(|module| !is_shown(module)) {
         nothing(&mut page, plan);
         warnings(&mut page, plan);
@@ -69,6 +72,8 @@ pub fn summary(counts: Counts) -> String {
 struct Page {
     style: Style,
     out: String,
+    /// Whether something was left out that `full` shows.
+    hides: bool,
 }
 
 impl Page {
@@ -156,8 +161,9 @@ fn render_module(page: &mut Page, plan: &Plan, module: &ModulePlan) {
     for note in &module.notes {
         page.sentence(2, "", Tone::Remark, note);
     }
+    let brief = Brief::of(page, module);
     for resource in module.resources.iter().filter(|resource| resource.action != Action::Keep) {
-        render_resource(page, resource);
+        render_resource(page, resource, brief.as_ref());
     }
     if !module.changes() {
         let text = if module.needs.is_empty() {
@@ -174,17 +180,13 @@ fn render_module(page: &mut Page, plan: &Plan, module: &ModulePlan) {
     }
 }
 
-fn render_resource(page: &mut Page, resource: &ResourceChange) {
-    let mut line = format!(
-        "{} {}  {}",
-        symbol(page, resource.action),
-        page.tone(Tone::Strong, &resource.resource),
-        page.tone(Tone::Quiet, &resource.kind)
-    );
-    if let Some(name) = &resource.name {
-        line.push_str("  ");
-        line.push_str(name);
-    }
+fn render_resource(page: &mut Page, resource: &ResourceChange, brief: Option<&Brief>) {
+    let brief = brief.filter(|_| resource.action == Action::Create);
+    let head = match brief {
+        Some(brief) => brief.head(page, resource),
+        None => head(page, resource),
+    };
+    let mut line = format!("{} {head}", symbol(page, resource.action));
     let gone = resource.action == Action::Create
         && !resource.attributes.is_empty()
         && resource.attributes.iter().all(|change| change.drift);
@@ -193,7 +195,10 @@ fn render_resource(page: &mut Page, resource: &ResourceChange) {
         line.push_str(&page.tone(Tone::Remark, "# deleted outside Landfall"));
     }
     page.line(2, &line);
-    attributes(page, &resource.attributes, resource.action == Action::Create);
+    match brief {
+        Some(_) => page.hides = true,
+        None => attributes(page, &resource.attributes, resource.action == Action::Create),
+    }
     match (resource.risk, resource.reason.as_str()) {
         (Risk::Low, "") => {}
         (Risk::Low, reason) => page.sentence(6, "", Tone::Quiet, reason),
@@ -205,6 +210,17 @@ fn render_resource(page: &mut Page, resource: &ResourceChange) {
     if !resource.note.is_empty() {
         page.sentence(6, "note: ", Tone::Remark, &resource.note);
     }
+}
+
+/// Name, kind and the name that a user looks for.
+fn head(page: &Page, resource: &ResourceChange) -> String {
+    let mut head =
+        format!("{}  {}", page.tone(Tone::Strong, &resource.resource), page.tone(Tone::Quiet, &resource.kind));
+    if let Some(name) = &resource.name {
+        head.push_str("  ");
+        head.push_str(name);
+    }
+    head
 }
 
 fn symbol(page: &Page, action: Action) -> String {
@@ -223,6 +239,10 @@ fn footer(page: &mut Page, plan: &Plan) {
     let total = page.tone(Tone::Strong, summary(counts));
     let keep = if counts.keep > 0 { format!("; {} unchanged", counts.keep) } else { String::new() };
     page.line(0, &format!("{total}{keep}"));
+    if page.hides {
+        let text = page.tone(Tone::Quiet, "Not everything is shown here: --full shows every attribute.");
+        page.line(0, &text);
+    }
     let risky: Vec<String> = plan
         .modules
         .iter()

@@ -265,3 +265,29 @@ fn every_line_of_a_difference_is_shown_up_to_a_limit_that_is_named() {
     let text = render(&plan, style(100));
     assert!(text.contains("more lines"), "{text}");
 }
+
+/// A module that makes so many resources.
+fn many(count: usize) -> Plan {
+    let mut resources: Vec<ResourceChange> = (1..=count)
+        .map(|number| {
+            let attributes = vec![new("cidr", json!(format!("10.0.{number}.0/24")))];
+            resource(&format!("subnet-{number}"), "AWS::EC2::Subnet", Action::Create, attributes)
+        })
+        .collect();
+    let mut vpc = resource("vpc", "AWS::EC2::VPC", Action::Create, vec![new("cidr", json!("10.0.0.0/16"))]);
+    vpc.name = Some("lf-staging".into());
+    vpc.note = "it is shared with services".into();
+    resources[0] = vpc;
+    let change = changed("enabled", json!(false), json!(true));
+    resources.push(resource("ebs", "Landfall::EC2::EbsEncryptionByDefault", Action::Update, vec![change]));
+    plan(vec![module("base", "base", resources)])
+}
+
+#[test]
+fn a_module_that_makes_many_resources_shows_one_line_for_each_and_what_shows_the_rest() {
+    insta::assert_snapshot!(render(&many(11), style(100)));
+    let few = render(&many(10), style(100));
+    assert!(few.contains("10.0.2.0/24") && !few.contains("--full"), "{few}");
+    let full = render(&many(11), Style { full: true, ..style(100) });
+    assert!(full.contains("10.0.11.0/24") && !full.contains("--full"), "{full}");
+}

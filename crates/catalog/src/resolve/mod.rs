@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_config::{Diagnostic, Diagnostics, FileScope, LayerFile, Report, Source};
 use serde_json::Value;
 
-use crate::layer::{EnvironmentContext, Layer, Scope};
+use crate::layer::{EnvironmentContext, Layer, Module, Scope};
 use crate::ty::Type;
 
 /// What is to be resolved, and what is known around it.
@@ -133,17 +133,21 @@ fn place(request: &Request<'_>, report: &mut Report<'_>) {
 
 /// Paths that a layer refers to, relative to its file.
 pub fn support_files(layer: &Layer) -> Vec<String> {
+    let found: BTreeSet<String> = layer.modules.iter().flat_map(files_of).collect();
+    found.into_iter().collect()
+}
+
+/// Paths that a module refers to, relative to the layer file.
+pub fn files_of(module: &Module) -> Vec<String> {
     let mut found = BTreeSet::new();
-    for module in &layer.modules {
-        let Some(kind) = crate::kinds::by_name(&module.kind) else { continue };
-        for input in kind.inputs {
-            if let Some(value) = module.inputs.get(input.name) {
-                paths(&input.ty, value, &mut found);
-            }
+    let Some(kind) = crate::kinds::by_name(&module.kind) else { return Vec::new() };
+    for input in kind.inputs {
+        if let Some(value) = module.inputs.get(input.name) {
+            paths(&input.ty, value, &mut found);
         }
-        if let Some(files) = kind.files {
-            found.extend(files(&module.inputs));
-        }
+    }
+    if let Some(files) = kind.files {
+        found.extend(files(&module.inputs));
     }
     found.into_iter().collect()
 }

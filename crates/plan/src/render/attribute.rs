@@ -156,6 +156,7 @@ impl Row<'_> {
             page.line(INSIDE - 2, &text);
         }
         if hidden > 1 {
+            page.hides = true;
             let text = page.tone(Tone::Quiet, format!("  … {hidden} more lines"));
             page.line(INSIDE - 2, &text);
         }
