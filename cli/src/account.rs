@@ -50,7 +50,7 @@ impl Account {
         let config = loader.load().await;
         let Some(region) = config.region().map(ToString::to_string) else {
             return Err(Failure::new(Exit::Invalid, "no AWS region is set")
-                .with_hint("set AWS_REGION, or give --region; for the local AWS: eval \"$(landfall local env)\""));
+                .with_hint("set AWS_REGION, or give --region\nfor the local AWS: eval \"$(landfall local env)\""));
         };
         Ok(Self { config, region, place: place.clone() })
     }

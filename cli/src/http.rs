@@ -140,7 +140,8 @@ pub fn no_credentials(error: &dyn std::error::Error) -> Failure {
         format!("no AWS credentials: {text}")
     };
     Failure::new(Exit::Unreachable, message).with_hint(
-        "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for the local AWS: eval \"$(landfall local env)\"",
+        "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n\
+         for the local AWS: eval \"$(landfall local env)\"",
     )
 }
 

@@ -22,8 +22,8 @@ pub async fn key_for(client: &Client, layer: &str, file: &Path, target: &TargetA
     if let Some(owner) = owner.filter(|owner| *owner != key) {
         return Err(Failure::new(Exit::InTheWay, format!("layer {layer} belongs to {owner}, not to {key}")).with_hint(
             format!(
-                "use its own key: --key {owner}\nto move it, destroy it first (landfall destroy {layer}); \
-                 for another layer, change `name` in {}",
+                "use its own key: --key {owner}\nto move it, destroy it first: landfall destroy {layer}\n\
+                 if it is another layer, give it another `name` in {}",
                 file.display()
             ),
         ));

@@ -12,6 +12,8 @@ use crate::ui::Ui;
 /// Steps that are told one after the other.
 pub struct Steps<'a> {
     ui: &'a Ui,
+    /// Outside of a terminal too, parts of a step are not told.
+    is_brief: bool,
     bar: Mutex<Option<Bar>>,
 }
 
@@ -25,7 +27,12 @@ struct Bar {
 impl<'a> Steps<'a> {
     /// Nothing is told yet.
     pub fn new(ui: &'a Ui) -> Self {
-        Self { ui, bar: Mutex::new(None) }
+        Self { ui, is_brief: false, bar: Mutex::new(None) }
+    }
+
+    /// Steps whose parts interest nobody once they are done.
+    pub fn brief(ui: &'a Ui) -> Self {
+        Self { ui, is_brief: true, bar: Mutex::new(None) }
     }
 
     /// A step that takes a while begins. `of` is about how many parts it has, where that is known.
@@ -118,7 +125,11 @@ impl Drop for Steps<'_> {
 
 impl Progress for Steps<'_> {
     fn step(&self, message: &str) {
-        self.print(format!("{} {message}", self.ui.paint_errors.tone(Tone::Quiet, "·")));
+        if self.ui.live {
+            self.now(message);
+        } else if !self.is_brief {
+            self.print(format!("{} {message}", self.ui.paint_errors.tone(Tone::Quiet, "·")));
+        }
     }
 
     fn begins(&self, message: &str, resources: usize) {
@@ -131,7 +142,7 @@ impl Progress for Steps<'_> {
                 let cross = self.ui.paint_errors.tone(Tone::Delete, "✗");
                 self.print(format!("{cross} {}  {}: {}", event.name, event.kind, event.reason));
             }
-            ResourceState::Done if !self.ui.live => {
+            ResourceState::Done if !self.ui.live && !self.is_brief => {
                 self.print(format!("{}  {}  {}", event.name, event.kind, event.status));
             }
             ResourceState::Begun | ResourceState::Done => {}

@@ -136,25 +136,38 @@ pub fn runs_table(ui: &Ui, detail: &Detail, now: Timestamp) -> String {
     ui.table(&["MODULE", "KIND", "STATUS", "TOOK", "WHAT"], rows)
 }
 
-/// Outputs by module; empty when there are none.
+/// Outputs by module, a list by its items; empty when there are none.
 pub fn outputs_table(ui: &Ui, outputs: &Value) -> String {
-    let mut rows: Vec<(String, String)> = Vec::new();
+    let mut rows: Vec<(String, Vec<String>)> = Vec::new();
     for (module, values) in outputs.as_object().into_iter().flatten() {
         for (name, value) in values.as_object().into_iter().flatten() {
-            let shown = match value {
+            let shown: Vec<String> = match value {
                 Value::Null => continue,
-                Value::String(text) if text.is_empty() => continue,
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
+                Value::Array(items) => items.iter().map(plain).collect(),
+                other => vec![plain(other)],
             };
-            rows.push((format!("{module}.{name}"), shown));
+            if shown.iter().any(|line| !line.is_empty()) {
+                rows.push((format!("{module}.{name}"), shown));
+            }
         }
     }
     // Values are copied from the terminal, so they are not wrapped.
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
-    let lines: Vec<String> = rows
-        .iter()
-        .map(|(name, value)| format!("  {}  {value}", ui.tone(Tone::Strong, format!("{name:width$}"))))
-        .collect();
+    let mut lines = Vec::new();
+    for (name, values) in rows {
+        let mut label = ui.tone(Tone::Strong, format!("{name:width$}"));
+        for value in values {
+            lines.push(format!("  {label}  {value}"));
+            label = " ".repeat(width);
+        }
+    }
     lines.join("\n")
+}
+
+/// A value as it is copied: text without quotes.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }

@@ -33,6 +33,8 @@ pub struct Ui {
     pub paint: Paint,
     /// Colours of standard error.
     pub paint_errors: Paint,
+    /// Standard output is a terminal: what is longer than a line is wrapped. Programs get one line for one thing.
+    pub is_terminal: bool,
     /// Somebody can see progress.
     pub live: bool,
     /// Somebody can answer questions too.
@@ -59,6 +61,7 @@ impl Ui {
             json,
             paint: paint(out),
             paint_errors: paint(err),
+            is_terminal: out,
             live,
             interactive: live && std::io::stdin().is_terminal(),
             width: width.unwrap_or(DEFAULT_WIDTH).clamp(40, 140),
@@ -99,9 +102,11 @@ impl Ui {
             self.note(serde_json::to_string_pretty(&error).unwrap_or_default());
             return;
         }
-        self.note(format!("{} {}", self.paint_errors.tone(Tone::Delete, "error:"), failure.message.trim_end()));
+        let message = failure.message.trim_end();
+        let message = if is_laid_out(message) { message.to_owned() } else { self.hanging(7, message) };
+        self.note(format!("{} {message}", self.paint_errors.tone(Tone::Delete, "error:")));
         for line in failure.hint.iter().flat_map(|hint| hint.lines()) {
-            self.note(format!("{} {line}", self.paint_errors.tone(Tone::Remark, "  hint:")));
+            self.note(format!("{} {}", self.paint_errors.tone(Tone::Remark, "  hint:"), self.hanging(8, line)));
         }
     }
 
@@ -142,6 +147,17 @@ impl Ui {
             .join("\n")
     }
 
+    /// What an installation says: sentences are wrapped, rendered diagnostics keep their layout.
+    pub fn readable(&self, indent: usize, text: &str) -> String {
+        let text = text.trim_end();
+        if is_laid_out(text) { text.to_owned() } else { self.wrapped(indent, text) }
+    }
+
+    /// Text that begins behind a label: the lines after the first begin under it.
+    pub fn hanging(&self, indent: usize, text: &str) -> String {
+        self.wrapped(indent, text).trim_start().to_owned()
+    }
+
     /// A table without lines.
     pub fn table(&self, head: &[&str], rows: Vec<Vec<String>>) -> String {
         let mut table = Table::new();
@@ -157,6 +173,11 @@ impl Ui {
             .collect::<Vec<_>>()
             .join("\n")
     }
+}
+
+/// Rendered diagnostics show lines of a file, which are not to be broken.
+fn is_laid_out(text: &str) -> bool {
+    text.contains("╭─")
 }
 
 fn write_to(out: &mut dyn std::io::Write, text: &str) {

@@ -64,6 +64,8 @@ fn events() -> Value {
     json!({ "events": [
         { "at": AT, "kind": "queued", "message": "the change waits for its turn" },
         { "at": "2026-05-01T10:00:02Z", "kind": "planned", "message": "1 to create" },
+        { "at": "2026-05-01T10:00:08Z", "kind": "module-pending", "module": "orders", "message":
+          "the key is still being made: AWS says that this may take up to a minute; it is looked at again in 5 seconds" },
         { "at": "2026-05-01T10:00:09Z", "kind": "module-done", "module": "orders", "message": "1 created" },
     ] })
 }
@@ -163,6 +165,7 @@ fn history_is_a_table_of_what_was_done_and_by_whom() {
 fn events_and_outputs_read_as_lists() {
     let outputs = json!({ "layer": "shop", "outputs": {
         "orders": { "queue_arn": "arn:aws:sqs:eu-central-1:111122223333:demo-shop-orders", "dlq": null },
+        "base": { "private_subnet_ids": ["subnet-1", "subnet-2"], "public_subnets_ids": [], "zones": 3 },
         "worker": {},
     } });
     let installation = Installation::new().answer("GET /layers/shop/deployments/12/events", 200, events()).answer(
@@ -470,4 +473,15 @@ fn an_approval_that_is_waited_for_stands_before_what_is_queued_behind_it() {
         .answer("GET /layers/shop/deployments/13", 200, detail(&queued, json!([])))
         .answer("GET /layers/shop/deployments?limit=1", 200, json!({ "deployments": [queued] }));
     insta::assert_snapshot!(transcript(&installation, &["status", "shop"]));
+}
+
+#[test]
+fn a_plan_that_failed_says_that_nothing_was_changed() {
+    let message = "module base cannot be planned: DescribeVpcs, DescribeSubnets: not allowed to role landfall-base \
+                   (UnauthorizedOperation)\n  hint: allow ec2:DescribeVpcs, ec2:DescribeSubnets to role landfall-base";
+    let ended = deployment(12, "failed", json!({ "action": "plan", "message": message }));
+    let installation = Installation::new()
+        .answer("GET /layers/shop/deployments/12", 200, detail(&ended, json!([])))
+        .answer("GET /layers/shop/deployments/12/events", 200, json!({ "events": [] }));
+    insta::assert_snapshot!(transcript(&installation, &["status", "shop/12", "--follow"]));
 }

@@ -38,7 +38,7 @@ pub async fn run(ui: &Ui, place: &Place, args: &BootstrapArgs) -> Result<Exit, F
         }
         return Ok(Exit::Done);
     }
-    let report = bring(ui, &account.config, &options).await?;
+    let report = bring(&Steps::new(ui), &account.config, &options).await?;
     account.forget_api().await;
     if ui.json {
         ui.answer(&json!({ "changed": report.changed, "uploaded": report.uploaded, "outputs": report.outputs }));
@@ -52,15 +52,15 @@ pub async fn run(ui: &Ui, place: &Place, args: &BootstrapArgs) -> Result<Exit, F
 }
 
 /// Installs or updates, with progress and a closing line.
-pub(super) async fn bring(ui: &Ui, config: &SdkConfig, options: &Options) -> Result<Report, Failure> {
-    let steps = Steps::new(ui);
-    let result = install(config, options, &steps).await;
+pub(super) async fn bring(steps: &Steps<'_>, config: &SdkConfig, options: &Options) -> Result<Report, Failure> {
+    steps.begin("installing Landfall", None);
+    let result = install(config, options, steps).await;
     steps.end();
     let report = result.map_err(|error| failed("installed", &error))?;
     if report.changed {
-        steps.done(&format!("Landfall {VERSION} is installed: stack {}", options.stack));
+        steps.done(&format!("Landfall {VERSION} is installed in stack {}", options.stack));
     } else {
-        steps.done(&format!("nothing changed: Landfall {VERSION} in stack {} is up to date", options.stack));
+        steps.done(&format!("Landfall {VERSION} in stack {} is up to date", options.stack));
     }
     Ok(report)
 }

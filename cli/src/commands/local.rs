@@ -88,7 +88,7 @@ async fn install(ui: &Ui, root: &Path, server: &Server, prebuilt: Option<&Path>)
         endpoint_url: Some(server.endpoint.clone()),
         alarm_email: None,
     };
-    let report = bring(ui, &account.config, &options).await?;
+    let report = bring(&Steps::brief(ui), &account.config, &options).await?;
     account.forget_api().await;
     Ok(json!(report.outputs))
 }
@@ -104,10 +104,9 @@ fn next(ui: &Ui, server: &Server, outputs: Option<&Value>) {
         ui.line("  landfall deploy examples/demo/env.yaml");
         ui.line("  landfall deploy examples/demo/shop.yaml");
     } else {
-        ui.line("  aws s3 ls                                  any AWS client works with it");
-        ui.line("  landfall local up                          installs Landfall in it");
+        ui.line("  aws s3 ls            any AWS client works with it");
+        ui.line("  landfall local up    installs Landfall in it");
     }
-    ui.line(format!("It is known as account {} in {}; its log: {}", server.account, server.region, server.log));
 }
 
 fn down(ui: &Ui, root: &Path) -> Result<Exit, Failure> {

@@ -158,9 +158,7 @@ fn troubles(ui: &Ui, deployment: &Deployment) {
     }
     let diagnostics = deployment.diagnostics.as_deref().filter(|text| !text.is_empty());
     if let Some(told) = diagnostics.or(deployment.message.as_deref()) {
-        // Rendered diagnostics are laid out already; sentences are not.
-        let is_laid_out = told.contains("╭─");
-        ui.line(if is_laid_out { told.trim_end().to_owned() } else { ui.wrapped(2, told.trim_end()) });
+        ui.line(ui.readable(2, told));
     }
     if let Some(by) = deployment.superseded_by {
         ui.line(format!("  superseded by {}/{by}", deployment.layer));

@@ -138,12 +138,13 @@ fn succeeded(ui: &Ui, ended: &Ended, outputs: &Value) {
 
 fn rejected(ui: &Ui, deployment: &Deployment) {
     let message = deployment.message.as_deref().unwrap_or("the config was not accepted");
-    ui.note(format!("{} {} was rejected: {message}", ui.paint_errors.tone(Tone::Delete, "✗"), deployment.id()));
+    let text = ui.hanging(2, &format!("{} was rejected: {message}", deployment.id()));
+    ui.note(format!("{} {text}", ui.paint_errors.tone(Tone::Delete, "✗")));
     let diagnostics = deployment.diagnostics.as_deref().unwrap_or_default().trim_end();
     // A refusal without places repeats the message before its hint.
     let rest = diagnostics.strip_prefix(message).unwrap_or(diagnostics).trim_start_matches('\n');
     if !rest.is_empty() {
-        ui.note(rest);
+        ui.note(ui.readable(2, rest));
     }
 }
 
@@ -169,7 +170,7 @@ fn failed(ui: &Ui, detail: &Detail) {
             "skipped" => {
                 let why = run.reason.as_deref().unwrap_or("not started");
                 ui.note(format!("\n  {}  {}", ui.paint_errors.tone(Tone::Strong, &run.module), run.kind));
-                ui.note(format!("    {why}"));
+                ui.note(ui.wrapped(4, why));
             }
             _ => {}
         }
@@ -177,8 +178,12 @@ fn failed(ui: &Ui, detail: &Detail) {
     let counts = done(detail).done();
     ui.note(if counts.is_empty() { String::new() } else { format!("\nBefore that: {counts}.") });
     let hint = ui.paint_errors.tone(Tone::Remark, "  hint:");
-    let again = if deployment.action == "destroy" { "destroy" } else { "deploy" };
-    ui.note(format!("{hint} correct the cause and {again} again: what exists is kept and taken over"));
+    let again = match deployment.action.as_str() {
+        "plan" => "nothing was changed; correct the cause and plan again",
+        "destroy" => "correct the cause and destroy again: what is gone stays gone",
+        _ => "correct the cause and deploy again: what exists is kept and taken over",
+    };
+    ui.note(format!("{hint} {again}"));
     ui.note(format!("{hint} everything that happened: landfall events {}", deployment.id()));
 }
 

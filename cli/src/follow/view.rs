@@ -128,13 +128,21 @@ impl View {
     }
 }
 
-/// One event on one line: `10:01:33Z  module-done  orders  2 created`.
+/// Columns before the words of an event: `10:01:33Z  module-done         `.
+const BEFORE_WORDS: usize = 31;
+
+/// One event: `10:01:33Z  module-done         orders  2 created`, in a terminal wrapped under itself.
 pub fn event_line(ui: &Ui, event: &Event) -> String {
     let time = event.at.map(|at| at.strftime("%H:%M:%SZ").to_string()).unwrap_or_default();
     let message = event.message.lines().next().unwrap_or_default();
-    let message = match &event.module {
-        Some(module) => format!("{}  {message}", ui.tone(Tone::Strong, module)),
-        None => message.to_owned(),
+    let module = event.module.as_deref().unwrap_or_default();
+    let words = if module.is_empty() { message.to_owned() } else { format!("{module}  {message}") };
+    let words = if ui.is_terminal { ui.hanging(BEFORE_WORDS, &words) } else { words };
+    let words = match words.strip_prefix(module) {
+        Some(rest) if !module.is_empty() => {
+            format!("{}  {}", ui.tone(Tone::Strong, module), rest.trim_start())
+        }
+        _ => words,
     };
     let tone = match event.kind.as_str() {
         "module-failed" | "failed" | "rejected" => Tone::Delete,
@@ -142,5 +150,30 @@ pub fn event_line(ui: &Ui, event: &Event) -> String {
         "module-done" | "succeeded" => Tone::Create,
         _ => Tone::Remark,
     };
-    format!("{}  {}  {message}", ui.tone(Tone::Quiet, time), ui.tone(tone, format!("{:<18}", event.kind)))
+    format!("{}  {}  {words}", ui.tone(Tone::Quiet, time), ui.tone(tone, format!("{:<18}", event.kind)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::When;
+
+    #[test]
+    fn in_a_terminal_a_long_event_is_wrapped_under_itself_and_elsewhere_it_is_one_line() {
+        let event = Event {
+            at: "2026-05-01T10:01:33Z".parse().ok(),
+            kind: "module-pending".to_owned(),
+            module: Some("orders".to_owned()),
+            message: "the key is still being made; it is looked at again".to_owned(),
+        };
+        let ui = Ui { is_terminal: true, width: 70, ..Ui::new(false, When::Never) };
+        assert_eq!(
+            event_line(&ui, &event).lines().collect::<Vec<_>>(),
+            [
+                "10:01:33Z  module-pending      orders  the key is still being made; it",
+                "                               is looked at again",
+            ]
+        );
+        assert_eq!(event_line(&Ui { is_terminal: false, ..ui }, &event).lines().count(), 1);
+    }
 }
