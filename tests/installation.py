@@ -123,12 +123,12 @@ class Installation:
         return ran
 
 
-def install(account: Account, binaries: Path, stack: str = "landfall") -> Installation:
-    """Deploys the checked-in template with the AWS CLI alone."""
+def install(account: Account, binaries: Path, stack: str = "landfall", behind: str | None = None) -> Installation:
+    """Deploys the checked-in template with the AWS CLI alone. `behind` is where the functions find AWS, if elsewhere."""
     artifacts = f"{stack}-artifacts-{account.id}"
     account.aws("s3", "mb", f"s3://{artifacts}")
     s3 = account.client("s3")
-    parameters = {"ArtifactBucket": artifacts, "Architecture": architecture(), "EndpointUrl": account.endpoint}
+    parameters = {"ArtifactBucket": artifacts, "Architecture": architecture(), "EndpointUrl": behind or account.endpoint}
     for name, binary in functions().items():
         body = package(binaries / binary)
         key = f"{name}/{hashlib.sha256(body).hexdigest()}.zip"

@@ -32,11 +32,11 @@ where
         let kind = match refused {
             Refused::ReadOnly(_) => Kind::Corrupt,
             Refused::LeaseOver(_) => Kind::Conflict,
-            Refused::Broken(_) => Kind::NotReady,
+            Refused::Broken(_) | Refused::Uncertain(_) => Kind::NotReady,
         };
         return Error::new(kind, operation, refused.to_string()).leaves(match refused {
             Refused::ReadOnly(_) | Refused::LeaseOver(_) => Leftover::Nothing,
-            Refused::Broken(_) => Leftover::Unknown,
+            Refused::Broken(_) | Refused::Uncertain(_) => Leftover::Unknown,
         });
     }
     match &error {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+    BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -45,6 +45,8 @@ pub(crate) enum Refused {
     LeaseOver(String),
     /// A test broke it.
     Broken(String),
+    /// Its answer did not come, and asking again could make a second one.
+    Uncertain(String),
 }
 
 impl fmt::Display for Refused {
@@ -53,6 +55,7 @@ impl fmt::Display for Refused {
             Self::ReadOnly(call) => write!(f, "{call} would change something while only reading is allowed"),
             Self::LeaseOver(call) => write!(f, "{call} was not sent because the lease is over"),
             Self::Broken(call) => write!(f, "the connection broke during {call}"),
+            Self::Uncertain(call) => write!(f, "no answer to {call} came, so it is not known whether it was done"),
         }
     }
 }
@@ -64,6 +67,14 @@ impl std::error::Error for Refused {}
 struct Number(u64);
 
 impl Storable for Number {
+    type Storer = StoreReplace<Self>;
+}
+
+/// Kept with a call whose last attempt may have been done without an answer.
+#[derive(Clone, Copy, Debug)]
+struct Uncertain;
+
+impl Storable for Uncertain {
     type Storer = StoreReplace<Self>;
 }
 
@@ -194,6 +205,12 @@ fn reads_only(operation: &str) -> bool {
     VERBS.iter().any(|verb| operation.starts_with(verb))
 }
 
+/// Whether a second call may make a second thing, by the verb in the operation's name as AWS uses them. Where a name or
+/// a client token keeps AWS from it, nothing is lost: the next step looks for what there is.
+fn makes_another(operation: &str) -> bool {
+    ["Create", "Allocate", "Run", "Register", "Import"].iter().any(|verb| operation.starts_with(verb))
+}
+
 fn operation(cfg: &ConfigBag) -> (String, String) {
     cfg.load::<Metadata>().map_or_else(
         || ("unknown".to_owned(), "Unknown".to_owned()),
@@ -238,6 +255,38 @@ impl Intercept for Watch {
         if state.fault == Some((nth, Fault::Before)) {
             state.broken = Some(key.clone());
             return Err(Refused::Broken(key).into());
+        }
+        Ok(())
+    }
+
+    fn read_before_attempt(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let (service, name) = operation(cfg);
+        // The SDK would try again. What the first attempt made would be found by nobody.
+        if cfg.load::<Uncertain>().is_some() && makes_another(&name) {
+            return Err(Refused::Uncertain(format!("{service}.{name}")).into());
+        }
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let failed = matches!(context.output_or_error(), Some(Err(_)));
+        // 503 is what AWS answers to what it did not begin.
+        let answered = context.response().is_some_and(|response| {
+            let status = response.status().as_u16();
+            status < 500 || status == 503
+        });
+        if failed && !answered {
+            cfg.interceptor_state().store_put(Uncertain);
         }
         Ok(())
     }

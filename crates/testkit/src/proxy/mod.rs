@@ -22,6 +22,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 
+use state::State;
+
 pub use rule::{Effect, Match, Place, Rule};
 pub use state::Entry;
 
@@ -45,6 +47,7 @@ pub struct Proxy {
     pub endpoint: String,
     /// Where tests set rules and read the log.
     pub admin: String,
+    state: State,
 }
 
 impl Proxy {
@@ -58,18 +61,28 @@ impl Proxy {
         let proxy = Self {
             endpoint: format!("http://localhost:{}", calls.local_addr()?.port()),
             admin: format!("http://{}", tests.local_addr()?),
+            state: State::default(),
         };
-        let state = state::State::default();
         let server = server::Server {
             // Not every resolver knows `localhost` at once.
             upstream: options.upstream.trim_end_matches('/').replace("//localhost:", "//127.0.0.1:"),
             client: server::client(),
-            state: state.clone(),
+            state: proxy.state.clone(),
             peers: peer::Peers::of_stack(&options.stack),
         };
         tokio::spawn(server::serve(calls, Arc::new(server)));
-        tokio::spawn(admin::serve(tests, state));
+        tokio::spawn(admin::serve(tests, proxy.state.clone()));
         Ok(proxy)
+    }
+
+    /// Sets the rules; those before are gone.
+    pub fn set_rules(&self, rules: Vec<Rule>) {
+        self.state.set_rules(rules);
+    }
+
+    /// The calls so far.
+    pub fn calls(&self) -> Vec<Entry> {
+        self.state.log(0)
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response, Uri, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -65,9 +66,14 @@ async fn connection(stream: TcpStream, peer: SocketAddr, server: Arc<Server>) {
 }
 
 impl Server {
-    async fn call(&self, request: Request<Incoming>, peer: SocketAddr) -> Result<Response<Full<Bytes>>> {
+    async fn call(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Result<Response<Full<Bytes>>> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.context("the request broke off")?.to_bytes();
+        // AWS does what it was asked for, and the log has it, also when whoever asked is killed meanwhile.
+        tokio::spawn(async move { self.pass(head, body, peer).await }).await?
+    }
+
+    async fn pass(&self, head: Parts, body: Bytes, peer: SocketAddr) -> Result<Response<Full<Bytes>>> {
         let call = Call::of(&head, &body);
         let caller = self.peers.caller(&call.access_key, peer);
         let verdict = self.state.judge(&call, &caller);
@@ -111,7 +117,7 @@ impl Server {
         Err(anyhow!(if killed { "the process was killed" } else { "there was no process to kill" }))
     }
 
-    async fn forward(&self, head: http::request::Parts, body: Bytes) -> Result<Response<Incoming>> {
+    async fn forward(&self, head: Parts, body: Bytes) -> Result<Response<Incoming>> {
         let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let uri: Uri = format!("{}{path}", self.upstream).parse().context("the path is no path")?;
         let mut request = Request::new(Full::new(body));

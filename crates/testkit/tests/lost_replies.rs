@@ -1,0 +1,49 @@
+//! A call whose answer is lost: what would make a second thing is not tried again by the SDK, everything else is.
+
+use landfall_aws::{Aws, Explain, Kind, Leftover};
+use landfall_testkit::LocalAws;
+use landfall_testkit::proxy::{Effect, Match, Options, Place, Proxy, Rule};
+
+landfall_aws::client!(dynamodb: aws_sdk_dynamodb);
+
+/// An account whose calls of an operation lose their first reply, and the proxy that loses it.
+async fn losing(operation: &str) -> (Aws, Proxy) {
+    let local = LocalAws::shared();
+    let options =
+        Options { upstream: local.endpoint().to_owned(), port: 0, admin_port: 0, stack: "landfall".to_owned() };
+    let proxy = Proxy::start(options).await.expect("a port is free");
+    proxy.set_rules(vec![Rule {
+        matches: Match { operation: Some(operation.to_owned()), ..Match::default() },
+        skip: 0,
+        times: Some(1),
+        each: false,
+        probability: None,
+        seed: 0,
+        effect: Effect::Drop { place: Place::After },
+    }]);
+    let account = local.account();
+    let config = account.sdk_config().await.to_builder().endpoint_url(&proxy.endpoint).build();
+    let aws = Aws::new(&config, account.target());
+    aws.watch().begin(landfall_aws::Mode::WriteUntil(std::time::Instant::now() + std::time::Duration::from_secs(60)));
+    (aws, proxy)
+}
+
+fn asked(proxy: &Proxy, operation: &str) -> usize {
+    proxy.calls().iter().filter(|call| call.operation == operation && call.reached).count()
+}
+
+#[tokio::test]
+async fn what_may_have_been_made_is_not_made_twice() {
+    let (aws, proxy) = losing("CreateBackup").await;
+    let lost = dynamodb(&aws).create_backup().table_name("table").backup_name("backup").send().await;
+    let error = lost.explain("CreateBackup", "the table").expect_err("nothing says that it was made");
+    assert_eq!((error.kind, error.leftover), (Kind::NotReady, Leftover::Unknown), "{error}");
+    assert_eq!(asked(&proxy, "CreateBackup"), 1);
+}
+
+#[tokio::test]
+async fn what_may_be_repeated_is_tried_again() {
+    let (aws, proxy) = losing("ListTables").await;
+    dynamodb(&aws).list_tables().send().await.explain("ListTables", "the account").expect("the second answer comes");
+    assert_eq!(asked(&proxy, "ListTables"), 2);
+}
