@@ -92,6 +92,34 @@ def test_a_denied_action_in_the_middle_of_a_module_is_named_with_its_role_and_wh
     assert len([arn for arn in landfall.tagged(layer) if ":kms:" in arn]) == keys == 1
 
 
+def test_a_function_that_makes_keys_may_not_touch_those_of_somebody_else(landfall):
+    kms, iam = landfall.account.client("kms"), landfall.account.client("iam")
+    tags = [{"TagKey": f"landfall:{name}", "TagValue": "mine"} for name in ("layer", "module")]
+    own = kms.create_key(Tags=tags)["KeyMetadata"]["KeyId"]
+    foreign = kms.create_key(Tags=[{"TagKey": "team", "TagValue": "billing"}])["KeyMetadata"]["KeyId"]
+    for function in ("base", "sns", "sqs"):
+        # Somebody who may do what the function may.
+        document = iam.get_role_policy(RoleName=role_of(landfall, function), PolicyName="function")["PolicyDocument"]
+        name = f"like-{function}"
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="function", PolicyDocument=json.dumps(document))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        acting = landfall.account.client(
+            "kms", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]
+        )
+        for refused in (
+            lambda: acting.untag_resource(KeyId=foreign, TagKeys=["team"]),
+            lambda: acting.tag_resource(KeyId=foreign, Tags=[{"TagKey": "team", "TagValue": "ours"}]),
+            lambda: acting.schedule_key_deletion(KeyId=foreign, PendingWindowInDays=7),
+            lambda: acting.create_key(),
+        ):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                refused()
+        acting.tag_resource(KeyId=own, Tags=[{"TagKey": "note", "TagValue": "kept"}])
+        acting.untag_resource(KeyId=own, TagKeys=["note"])
+        acting.create_key(Tags=tags)
+
+
 def test_no_function_may_do_everything_or_hand_out_keys(landfall):
     iam = landfall.account.client("iam")
     for name in functions():

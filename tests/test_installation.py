@@ -1,9 +1,13 @@
 """What the template made, read back from the account; and a second version over a running first one."""
 
+import dataclasses
 import json
+import re
 
 import installation as installing
+import pytest
 import yaml
+from botocore.exceptions import ClientError
 from conftest import ACCOUNT, Landfall, environment
 
 QUEUE = "modules:\n  - name: orders\n    type: sqs\n    delay_seconds: {delay}"
@@ -42,6 +46,8 @@ def test_every_function_has_a_role_logs_with_an_end_an_alias_and_an_alarm(landfa
     for name in installing.functions():
         config = functions.get_function_configuration(FunctionName=f"{stack}-{name}")
         roles.add(config["Role"])
+        # IAM is one for all regions: without the region, a second installation elsewhere would find its names taken.
+        assert config["Role"].endswith(f":role/{stack}-{installing.REGION}-{name}"), config["Role"]
         assert config["Runtime"] == "provided.al2023"
         assert functions.get_alias(FunctionName=f"{stack}-{name}", Name="live")["FunctionVersion"] != "$LATEST"
         group = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{stack}-{name}")["logGroups"][0]
@@ -60,6 +66,12 @@ def test_the_state_machines_log_without_data_and_trace(landfall):
         # Inputs and outputs may name what a config says: the log has states and errors, not data.
         assert declared["LoggingConfiguration"]["IncludeExecutionData"] is False
         assert declared["TracingConfiguration"] == {"Enabled": True}
+        role = f"{landfall.installation.stack}-{installing.REGION}-machine-{name}"
+        policy = landfall.account.client("iam").get_role_policy(RoleName=role, PolicyName="machine")["PolicyDocument"]
+        traces = next(one["Action"] for one in policy["Statement"] if one["Sid"] == "Trace")
+        # https://docs.aws.amazon.com/step-functions/latest/dg/xray-iam.html
+        wanted = {"GetSamplingRules", "GetSamplingTargets", "PutTelemetryRecords", "PutTraceSegments"}
+        assert set(traces) == {f"xray:{action}" for action in wanted}
 
 
 def test_every_asynchronous_hop_has_a_dead_letter_queue(landfall):
@@ -78,6 +90,96 @@ def test_every_asynchronous_hop_has_a_dead_letter_queue(landfall):
     for name in ("intake", "coordinator"):
         config = functions.get_function_event_invoke_config(FunctionName=f"{stack}-{name}", Qualifier="live")
         assert config["DestinationConfig"]["OnFailure"]["Destination"].endswith(f":{stack}-dead-letters")
+
+
+def test_only_rules_of_the_installation_put_something_into_the_dead_letter_queue(landfall):
+    stack, sqs = landfall.installation.stack, landfall.account.client("sqs")
+    url = sqs.get_queue_url(QueueName=f"{stack}-dead-letters")["QueueUrl"]
+    policy = json.loads(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"])
+    allowed = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+    assert [one["Principal"] for one in allowed] == [{"Service": "events.amazonaws.com"}]
+    rules = landfall.account.client("events").list_rules()["Rules"]
+    ours = {rule["Arn"] for rule in rules if rule["Name"].startswith(f"{stack}-")}
+    assert len(ours) == 3
+    assert set(allowed[0]["Condition"]["ArnEquals"]["aws:SourceArn"]) == ours
+    assert allowed[0]["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+
+
+def test_logs_are_kept_for_as_long_as_cloudwatch_can_and_no_other_number(landfall):
+    cloudformation, stack = landfall.account.client("cloudformation"), landfall.installation.stack
+    names = [one["ParameterKey"] for one in cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Parameters"]]
+    kept = [{"ParameterKey": name, "UsePreviousValue": True} for name in names if name != "LogRetentionDays"]
+
+    def change(days: str):
+        return cloudformation.create_change_set(
+            StackName=stack,
+            ChangeSetName=f"days-{days}",
+            UsePreviousTemplate=True,
+            Parameters=[*kept, {"ParameterKey": "LogRetentionDays", "ParameterValue": days}],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+
+    with pytest.raises(ClientError, match="LogRetentionDays"):
+        change("91")
+    made = change("365")
+    cloudformation.delete_change_set(StackName=stack, ChangeSetName=made["Id"])
+
+
+def test_a_name_that_is_too_long_is_refused_before_anything_is_made(landfall):
+    long = "a-name-of-twenty-six-chars"
+    ran = bootstrap(landfall, long, check=False)
+    assert ran.returncode == 1 and "at most 25 lower-case letters" in ran.stderr, ran.stderr
+    assert not [name for name in buckets(landfall) if name.startswith(long)]
+
+
+def test_what_an_installation_leaves_is_taken_over_by_the_next_one_of_its_name(landfall):
+    bootstrap(landfall, "twice")
+    first = Landfall(installed(landfall, "twice"))
+    layer, key = landfall.name("kept"), "kept.yaml"
+    text = environment(layer, QUEUE.format(delay=0))
+    assert first.deploy(key, text, layer)["status"] == "succeeded"
+
+    cloudformation = landfall.account.client("cloudformation")
+    cloudformation.delete_stack(StackName="twice")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="twice", WaiterConfig={"Delay": 1})
+    assert first.installation.bucket in buckets(landfall)
+    assert landfall.account.client("dynamodb").describe_table(TableName=first.installation.table)
+
+    ran = bootstrap(landfall, "twice")
+    assert f"left: {first.installation.bucket}, {first.installation.table}" in ran.stdout + ran.stderr, ran
+    second = Landfall(installed(landfall, "twice"))
+    assert (second.installation.bucket, second.installation.table) == (first.installation.bucket, first.installation.table)
+    assert second.get(f"/layers/{layer}")["layer"] == layer
+    assert second.deploy(key, text, layer)["outcome"] == "no-changes"
+
+
+def test_a_change_that_is_rejected_is_no_error_of_a_function(landfall):
+    layer = landfall.name("moved")
+    text = environment(layer, QUEUE.format(delay=0))
+    assert landfall.deploy(f"{layer}.yaml", text, layer)["status"] == "succeeded"
+    before = errors(landfall, "planner")
+    # Only the planner knows where the layer lives.
+    ended = landfall.deploy(f"{layer}.yaml", text.replace(installing.REGION, "eu-west-1"), layer)
+    assert ended["status"] == "rejected" and "cannot be moved" in ended["message"], ended
+    assert errors(landfall, "planner") == before
+    # The lease was given back: the next one runs.
+    assert landfall.deploy(f"{layer}.yaml", text, layer)["outcome"] == "no-changes"
+
+
+def test_whatever_is_allowed_on_everything_is_explained():
+    shared = (installing.ROOT / "docs/security.md").read_text().split("## What is allowed on `*`")[1].split("\n## ")[0]
+    for name, resource in template().items():
+        if resource["Type"] != "AWS::IAM::Role":
+            continue
+        kind = resource["Properties"].get("Description", "").split(" ")
+        readme = installing.ROOT / "functions/modules" / (kind[4] if len(kind) > 4 else "") / "README.md"
+        own = readme.read_text().split("## What its policy allows on `*`")[-1] if readme.is_file() else ""
+        explained = set(re.findall(r"`([\w-]+:\w+)`", shared + own))
+        for policy in resource["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                missing = set(actions) - explained if statement.get("Resource") == "*" else set()
+                assert not missing, f"{name} allows {sorted(missing)} on *: narrow it, or say why in {readme} or docs/security.md"
 
 
 def test_a_deployment_that_began_stays_on_its_version_while_a_new_one_is_installed(landfall, monkeypatch):
@@ -118,6 +220,33 @@ def test_a_new_version_of_one_module_alone_is_used(landfall, monkeypatch):
     after = second.deploy(key, environment(layer, QUEUE.format(delay=5)), layer)
     assert after["status"] == "succeeded", after
     assert versions(second, layer, after["number"]) == {"2"}
+
+
+def bootstrap(landfall, stack: str, check: bool = True):
+    """Installs with our own command."""
+    installation = dataclasses.replace(landfall.installation, stack=stack)
+    prebuilt = ("--prebuilt", str(installation.binaries), "--arch", installing.architecture())
+    return installation.landfall("bootstrap", *prebuilt, check=check)
+
+
+def installed(landfall, stack: str):
+    """The installation of a stack."""
+    described = landfall.account.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    return dataclasses.replace(landfall.installation, stack=stack, outputs=outputs)
+
+
+def buckets(landfall) -> list[str]:
+    return [bucket["Name"] for bucket in landfall.s3.list_buckets()["Buckets"]]
+
+
+def errors(landfall, function: str) -> list[str]:
+    """What a function could not answer: Lambda counts it as an error, which raises the function's alarm."""
+    pages = landfall.account.client("logs").get_paginator("filter_log_events")
+    group = f"/aws/lambda/{landfall.installation.stack}-{function}"
+    lines = [event["message"] for page in pages.paginate(logGroupName=group) for event in page["events"]]
+    assert any('"answered"' in line for line in lines), "the log of the function tells how it answered"
+    return [line for line in lines if '"ERROR"' in line]
 
 
 def template() -> dict:

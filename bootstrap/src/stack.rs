@@ -224,7 +224,11 @@ impl<'a> Stack<'a> {
         fresh.reverse();
         fresh
             .iter()
-            .filter(|event| event.resource_type() != Some("AWS::CloudFormation::Stack"))
+            // Of the stack itself only what failed before any resource was touched.
+            .filter(|event| {
+                let failed = event.resource_status().is_some_and(|status| status.as_str().ends_with("_FAILED"));
+                event.resource_type() != Some("AWS::CloudFormation::Stack") || failed
+            })
             .map(|event| {
                 let status = event.resource_status().map(|status| status.as_str()).unwrap_or_default();
                 ResourceEvent {

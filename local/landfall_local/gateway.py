@@ -7,8 +7,9 @@ MiniStack lacks is added before it starts.
 
 import ministack.app as ministack
 
-from landfall_local import ec2, iam_policies, policy_context, service_linked_roles
+from landfall_local import cloudformation, ec2, iam_policies, policy_context, service_linked_roles
 
+cloudformation.install()
 ec2.install()
 policy_context.install()
 service_linked_roles.install()

@@ -1,5 +1,6 @@
 """Resources and condition keys by which Landfall's policies are narrow and that MiniStack does not fill in: resources of
-EC2, subnet groups, aliases of keys, service-linked roles, and the tags that a request of EC2 gives to what it makes.
+EC2, subnet groups, aliases of keys, tagged topics, service-linked roles, and the tags that a request of EC2 gives to
+what it makes.
 """
 
 import json
@@ -68,6 +69,8 @@ def extract_resource_arn(service, method, path, headers, body, params, region, a
         better = named(params, "CacheSubnetGroupName", region, account, "elasticache:{region}:{account}:subnetgroup")
     elif service == "kms":
         better = alias(body, region, account)
+    elif service == "sns":
+        better = ec2._p(params, "ResourceArn")
     elif service == "iam":
         better = service_linked_role(params, account)
     return better or found
