@@ -176,7 +176,7 @@ impl Ui {
 }
 
 /// Rendered diagnostics show lines of a file, which are not to be broken.
-fn is_laid_out(text: &str) -> bool {
+pub fn is_laid_out(text: &str) -> bool {
     text.contains("╭─")
 }
 

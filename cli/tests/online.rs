@@ -485,3 +485,34 @@ fn a_plan_that_failed_says_that_nothing_was_changed() {
         .answer("GET /layers/shop/deployments/12/events", 200, json!({ "events": [] }));
     insta::assert_snapshot!(transcript(&installation, &["status", "shop/12", "--follow"]));
 }
+
+#[test]
+fn a_layer_that_was_never_deployed_has_nothing_to_destroy() {
+    let none = json!({ "hash": "3f2a9c77aa01bb02cc03", "summary": {}, "risk": "low" });
+    let more = json!({ "action": "destroy", "outcome": "destroyed", "plan": none });
+    let mut empty = plan("destroy", "delete", "low");
+    empty["summary"] = json!({});
+    empty["plan"]["modules"] = json!([]);
+    for field in ["account_id", "region"] {
+        empty["plan"][field] = json!("");
+    }
+    let installation = Installation::new()
+        .answer("POST /layers/shop/deployments", 202, json!({ "number": 12 }))
+        .answer("GET /layers/shop/deployments/12", 200, detail(&deployment(12, "succeeded", more), json!([])))
+        .answer("GET /layers/shop/deployments/12/events", 200, json!({ "events": [] }))
+        .answer("GET /layers/shop/deployments/12/plan", 200, empty);
+    insta::assert_snapshot!(transcript(&installation, &["destroy", "shop"]));
+}
+
+#[test]
+fn a_rejection_shows_each_mistake_once() {
+    let diagnostics =
+        "foreign-account\n\n  × account 111122223333 is not ours\n   ╭─[shop.yaml:4:40]\n 3 │ aws:\n   ╰────\n";
+    let more = json!({ "message": "shop.yaml:4: account 111122223333 is not ours", "diagnostics": diagnostics });
+    let installation = Installation::new()
+        .answer("GET /layers/shop/deployments/12", 200, detail(&deployment(12, "rejected", more), json!([])))
+        .answer("GET /layers/shop/deployments/12/events", 200, json!({ "events": [] }));
+    let text = transcript(&installation, &["status", "shop/12", "--follow"]);
+    assert_eq!(text.matches("is not ours").count(), 1, "{text}");
+    assert!(text.contains("✗ shop/12 was rejected\n"), "{text}");
+}

@@ -63,7 +63,8 @@ pub async fn run(ui: &Ui, place: &Place, args: &DeployArgs) -> Result<Exit, Fail
     let folders = package.folders.clone();
     let uploads = package.uploads(&key);
     mirror(ui, &client, &installation, &key, &folders, &uploads).await?;
-    let version = upload(ui, &client, &installation, &uploads).await?;
+    let version = upload(&client, &installation, &uploads).await?;
+    uploaded(ui, &installation, &key, uploads.len());
     let Some(number) = find(ui, &client, &layer, &version).await? else {
         ui.note(format!("the upload is done; what came of it: landfall history {layer}"));
         return Ok(Exit::Interrupted);
@@ -140,7 +141,6 @@ fn choose(layer: &LayerFile, target: &TargetArgs) -> Result<(), Failure> {
 
 /// Uploads in order, the layer file last, and answers its version.
 pub(super) async fn upload(
-    ui: &Ui,
     client: &Client,
     installation: &Installation,
     uploads: &[Upload],
@@ -150,18 +150,20 @@ pub(super) async fn upload(
     for upload in uploads {
         version = client.account.upload(bucket, upload).await?;
     }
-    let key = uploads.last().map(|upload| upload.key.as_str()).unwrap_or_default();
-    if !ui.json {
-        let more = match uploads.len() {
-            0 | 1 => String::new(),
-            files => format!(" and {}", counted(files - 1, "file")),
-        };
-        ui.note(ui.paint_errors.tone(Tone::Quiet, format!("uploaded s3://{bucket}/{key}{more}")));
-    }
     version.ok_or_else(|| {
         Failure::new(Exit::Failed, format!("the config bucket {bucket} keeps no versions"))
             .with_hint("turn versioning on again, or run `landfall bootstrap`, which does")
     })
+}
+
+/// Says what was uploaded.
+fn uploaded(ui: &Ui, installation: &Installation, key: &str, count: usize) {
+    if ui.json {
+        return;
+    }
+    let more = if count > 1 { format!(" and {}", counted(count - 1, "file")) } else { String::new() };
+    let text = format!("uploaded s3://{}/{key}{more}", installation.config_bucket);
+    ui.note(ui.paint_errors.tone(Tone::Quiet, text));
 }
 
 /// The deployment of a version; `None` when Ctrl-C came first.

@@ -25,7 +25,7 @@ pub async fn run(ui: &Ui, place: &Place, args: &PlanArgs) -> Result<Exit, Failur
     let folder = aside(&uploads);
     let uploads: Vec<Upload> =
         uploads.into_iter().map(|file| Upload { key: format!("{folder}/{}", file.key), ..file }).collect();
-    let version = upload(ui, &client, &installation, &uploads).await?;
+    let version = upload(&client, &installation, &uploads).await?;
     let object = format!("{folder}/{key}");
     let order = Order {
         action: "plan",

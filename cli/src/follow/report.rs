@@ -8,7 +8,7 @@ use super::{End, Ended, Follow};
 use crate::api::{Counts, Deployment, Detail, text};
 use crate::error::{Exit, Failure};
 use crate::tables::outputs_table;
-use crate::ui::{Ui, precise};
+use crate::ui::{Ui, is_laid_out, precise};
 
 /// Tells how it ended and answers the code to end with.
 pub(super) async fn tell(follow: &Follow<'_>, ended: Ended) -> Result<Exit, Failure> {
@@ -113,6 +113,7 @@ fn succeeded(ui: &Ui, ended: &Ended, outputs: &Value) {
     let text = match deployment.outcome.as_deref() {
         Some("no-changes") => format!("{} had nothing to change; looked at in {took}.", deployment.id()),
         Some("planned") => format!("Planned in {took}; nothing was changed."),
+        Some("destroyed") if had_nothing(ended) => format!("{layer} had nothing to destroy; looked at in {took}."),
         Some("destroyed") if counts.is_empty() => format!("{layer} is gone, after {took}."),
         Some("destroyed") => format!("{layer} is gone: {counts} in {took}."),
         _ if counts.is_empty() => format!("{} succeeded in {took}.", deployment.id()),
@@ -136,11 +137,19 @@ fn succeeded(ui: &Ui, ended: &Ended, outputs: &Value) {
     }
 }
 
+/// Whether nothing existed of what was to be destroyed.
+fn had_nothing(ended: &Ended) -> bool {
+    let is_nothing = |plan: &crate::api::PlanRef| plan.summary == Counts::default();
+    ended.detail.runs.is_empty() && ended.detail.deployment.plan.as_ref().is_some_and(is_nothing)
+}
+
 fn rejected(ui: &Ui, deployment: &Deployment) {
     let message = deployment.message.as_deref().unwrap_or("the config was not accepted");
-    let text = ui.hanging(2, &format!("{} was rejected: {message}", deployment.id()));
-    ui.note(format!("{} {text}", ui.paint_errors.tone(Tone::Delete, "✗")));
     let diagnostics = deployment.diagnostics.as_deref().unwrap_or_default().trim_end();
+    // Diagnostics with their places say all that the message says.
+    let because = if is_laid_out(diagnostics) { String::new() } else { format!(": {message}") };
+    let text = ui.hanging(2, &format!("{} was rejected{because}", deployment.id()));
+    ui.note(format!("{} {text}", ui.paint_errors.tone(Tone::Delete, "✗")));
     // A refusal without places repeats the message before its hint.
     let rest = diagnostics.strip_prefix(message).unwrap_or(diagnostics).trim_start_matches('\n');
     if !rest.is_empty() {

@@ -125,6 +125,10 @@ fn header(page: &mut Page, plan: &Plan) {
 }
 
 fn place(page: &mut Page, plan: &Plan) {
+    // Of a layer that was never deployed nobody knows where it would be.
+    if plan.account_id.is_empty() {
+        return;
+    }
     let text = format!("environment {} · account {} · region {}", plan.environment, plan.account_id, plan.region);
     let text = page.tone(Tone::Quiet, text);
     page.line(0, &text);
@@ -134,7 +138,7 @@ fn nothing(page: &mut Page, plan: &Plan) {
     let strong = page.tone(Tone::Strong, "No changes.");
     let rest = match plan.request {
         PlanRequest::Deploy => "is as the config says.",
-        PlanRequest::Destroy => "has nothing left to destroy.",
+        PlanRequest::Destroy => "has nothing to destroy.",
     };
     page.line(0, &format!("{strong} {} {rest}", plan.layer));
     place(page, plan);
@@ -163,7 +167,7 @@ fn render_module(page: &mut Page, plan: &Plan, module: &ModulePlan) {
     }
     let brief = Brief::of(page, module);
     for resource in module.resources.iter().filter(|resource| resource.action != Action::Keep) {
-        render_resource(page, resource, brief.as_ref());
+        render_resource(page, resource, brief);
     }
     if !module.changes() {
         let text = if module.needs.is_empty() {
@@ -180,7 +184,7 @@ fn render_module(page: &mut Page, plan: &Plan, module: &ModulePlan) {
     }
 }
 
-fn render_resource(page: &mut Page, resource: &ResourceChange, brief: Option<&Brief>) {
+fn render_resource(page: &mut Page, resource: &ResourceChange, brief: Option<Brief>) {
     let brief = brief.filter(|_| resource.action == Action::Create);
     let head = match brief {
         Some(brief) => brief.head(page, resource),

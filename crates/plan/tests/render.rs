@@ -291,3 +291,15 @@ fn a_module_that_makes_many_resources_shows_one_line_for_each_and_what_shows_the
     let full = render(&many(11), Style { full: true, ..style(100) });
     assert!(full.contains("10.0.11.0/24") && !full.contains("--full"), "{full}");
 }
+
+#[test]
+fn a_layer_that_was_never_deployed_is_said_to_be_nowhere() {
+    let nowhere = Plan {
+        environment: "checkout".into(),
+        account_id: String::new(),
+        region: String::new(),
+        request: PlanRequest::Destroy,
+        ..plan(vec![])
+    };
+    assert_eq!(render(&nowhere, style(100)), "No changes. checkout has nothing to destroy.\n");
+}

@@ -10,6 +10,7 @@ use crate::render::paint::Tone;
 const MANY: usize = 10;
 
 /// The widths of the columns of one module.
+#[derive(Clone, Copy, Debug)]
 pub struct Brief {
     resource: usize,
     kind: usize,
@@ -22,16 +23,28 @@ impl Brief {
         if page.style.full || created.clone().count() <= MANY {
             return None;
         }
-        let widest = |text: fn(&ResourceChange) -> &str| created.clone().map(|new| width(text(new))).max().unwrap_or(0);
-        let (resource, kind) = (widest(|new| &new.resource), widest(|new| &new.kind));
-        let name = widest(|new| new.name.as_deref().unwrap_or_default());
-        // Where columns do not fit, each line is as short as it can be.
-        let fits = 4 + resource + 2 + kind + 2 + name <= page.style.width;
-        Some(if fits { Self { resource, kind } } else { Self { resource: 0, kind: 0 } })
+        let named: Vec<&ResourceChange> = created.clone().filter(|new| new.name.is_some()).collect();
+        let widest = |text: fn(&ResourceChange) -> &str, of: &[&ResourceChange]| {
+            of.iter().map(|new| width(text(new))).max().unwrap_or(0)
+        };
+        let all: Vec<&ResourceChange> = created.collect();
+        let columns = Self { resource: widest(|new| &new.resource, &all), kind: widest(|new| &new.kind, &named) };
+        // Where three columns do not fit, there are two, or each line is as short as it can be.
+        [columns, Self { kind: 0, ..columns }]
+            .into_iter()
+            .find(|columns| all.iter().all(|new| columns.length(new) <= page.style.width))
+            .or(Some(Self { resource: 0, kind: 0 }))
+    }
+
+    /// Columns that a line takes.
+    fn length(self, new: &ResourceChange) -> usize {
+        let name = new.name.as_deref().map_or(0, |name| 2 + width(name));
+        let kind = if name == 0 { width(&new.kind) } else { self.kind.max(width(&new.kind)) };
+        4 + self.resource.max(width(&new.resource)) + 2 + kind + name
     }
 
     /// Name, kind and the name that a user looks for, under those of the other lines.
-    pub fn head(&self, page: &Page, new: &ResourceChange) -> String {
+    pub fn head(self, page: &Page, new: &ResourceChange) -> String {
         let resource = page.tone(Tone::Strong, format!("{:<1$}", new.resource, self.resource));
         let Some(name) = &new.name else { return format!("{resource}  {}", page.tone(Tone::Quiet, &new.kind)) };
         format!("{resource}  {}  {name}", page.tone(Tone::Quiet, format!("{:<1$}", new.kind, self.kind)))
