@@ -27,6 +27,8 @@ pub enum Kind {
     Unsupported,
     /// It does not exist.
     NotFound,
+    /// The deployment was cancelled: nothing more is begun.
+    Cancelled,
     /// A record contradicts itself.
     Corrupt,
     /// Anything else.
@@ -123,6 +125,11 @@ impl Error {
         self
     }
 
+    /// The id of the request, if AWS answered.
+    pub fn request_id(&self) -> Option<&str> {
+        self.origin.request_id.as_deref()
+    }
+
     /// Whether AWS answered with this error code.
     pub fn is_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
@@ -165,7 +172,15 @@ impl Error {
 
     /// The error and its causes in one line, for the border.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
+        self.with_causes(self.to_string())
+    }
+
+    /// What went wrong and its causes, without what was being done to what.
+    pub fn reason(&self) -> String {
+        self.with_causes(self.message.clone())
+    }
+
+    fn with_causes(&self, mut text: String) -> String {
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
             let next = error.to_string();

@@ -55,7 +55,9 @@ where
                 ours.hint = Some(hint(&code, &message, operation, resource));
             }
             ours.leftover = match kind {
-                Kind::Invalid | Kind::Denied | Kind::Conflict | Kind::Quota | Kind::Unsupported => Leftover::Nothing,
+                Kind::Invalid | Kind::Denied | Kind::Conflict | Kind::Quota | Kind::Unsupported | Kind::Cancelled => {
+                    Leftover::Nothing
+                }
                 Kind::NotReady | Kind::Throttled | Kind::NotFound | Kind::Corrupt | Kind::Unexpected => {
                     Leftover::Unknown
                 }

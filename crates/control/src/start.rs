@@ -56,6 +56,19 @@ impl Control {
         Ok(Some(deployment))
     }
 
+    /// Starts what may begin once a deployment is over: the layer's own next one, the services that waited for their
+    /// environment, the environment that waited for its services.
+    pub async fn start_waiting(&self, over: &Deployment) -> Result<(), StateError> {
+        self.start_next(&over.layer).await?;
+        for service in self.store.services(&over.layer).await? {
+            self.start_next(&service).await?;
+        }
+        if let Some(environment) = &over.environment_choice {
+            self.start_next(environment).await?;
+        }
+        Ok(())
+    }
+
     fn execution_arn(&self, deployment: &Deployment) -> String {
         let machine = self.settings.deploy_machine_arn.replace(":stateMachine:", ":execution:");
         format!("{machine}:{}", execution_name(deployment))

@@ -33,8 +33,10 @@ impl Step<'_> {
         while !abandoned {
             let mut later = Vec::new();
             for node in waiting {
-                let ready =
-                    self.in_time() && running.len() < AT_ONCE && node.needs.iter().all(|need| done.contains(need));
+                let ready = !report.cancelled
+                    && self.in_time()
+                    && running.len() < AT_ONCE
+                    && node.needs.iter().all(|need| done.contains(need));
                 if !ready {
                     later.push(node);
                     continue;
@@ -61,7 +63,7 @@ impl Step<'_> {
                 }
                 End::Gone => {}
                 End::Pending { after, reason } => report.wait(&node.name, after, reason),
-                End::Failed(error) => report.failures.push((node.name.clone(), error)),
+                End::Failed(error) => report.failed(&node.name, error),
             }
         }
         if abandoned || (report.settled() && !waiting.is_empty()) {

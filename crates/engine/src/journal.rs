@@ -71,6 +71,14 @@ impl Entry {
         Some(Seen { id, properties: self.properties.clone(), attributes: self.attributes.clone(), status })
     }
 
+    /// The resource as it was applied. `None` when its id is not known.
+    pub(crate) fn as_seen(&self) -> Option<Seen> {
+        let id = self.id.clone()?;
+        let mut attributes = self.attributes.clone();
+        attributes.insert("id".into(), Value::String(id.clone()));
+        Some(Seen { id, properties: self.properties.clone(), attributes, status: Status::Ready })
+    }
+
     /// Whether it says that the node is applied with these properties.
     pub(crate) fn records(&self, node: &Node, desired: &Value) -> bool {
         self.applied && self.properties == *desired && self.needs == needs(node)

@@ -60,6 +60,7 @@ pub(crate) fn state(error: StateError) -> Error {
         | StateError::LeaseHeld { .. }
         | StateError::Overtaken { .. }
         | StateError::OwnedByOtherKey { .. } => Kind::Conflict,
+        StateError::Cancelled { .. } => Kind::Cancelled,
         StateError::Corrupt { .. } => Kind::Corrupt,
         StateError::TooLarge { .. } => Kind::Quota,
         StateError::Setting { .. } => Kind::Invalid,

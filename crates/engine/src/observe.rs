@@ -68,7 +68,7 @@ pub(crate) struct Owner<'a> {
     pub settle: Duration,
 }
 
-/// What AWS shows of each resource, by its name in the module.
+/// What AWS shows of each resource, by its name in the module. What is `trusted` is not asked about.
 ///
 /// # Errors
 /// All kinds are asked, whatever one of them answers: the error names every one that failed. A resource that belongs
@@ -79,9 +79,10 @@ pub(crate) async fn observe(
     nodes: &[Node],
     leftovers: &[Leftover],
     journal: &Journal,
+    trusted: &BTreeMap<String, Seen>,
 ) -> Result<BTreeMap<String, Seen>> {
     let mut questions: Vec<Question<'_>> = Vec::new();
-    for node in nodes {
+    for node in nodes.iter().filter(|node| !trusted.contains_key(&node.name)) {
         questions.push(Question {
             resource: &node.name,
             id: journal.get(&node.name).and_then(|entry| entry.id.as_deref()),

@@ -150,6 +150,7 @@ impl Step<'_> {
             Kind::Invalid
             | Kind::Denied
             | Kind::Conflict
+            | Kind::Cancelled
             | Kind::Quota
             | Kind::Unsupported
             | Kind::NotFound

@@ -67,8 +67,8 @@ impl Recorder {
         (running.counts, running.calls) = (recorder.run.counts, recorder.run.calls.clone());
         match recorder.writer().run_update(request.number, &request.module, &running).await {
             Ok(()) => Ok(Opened::Running(Box::new(recorder))),
-            // Another step ended it in between; the repetition of this one will see how.
-            Err(error @ StateError::Conflict { .. }) => Err(state(error)),
+            Err(StateError::Cancelled { .. }) => Ok(Opened::Ended(recorder.cancelled().await?)),
+            // A conflict: another step ended it in between; the repetition of this one will see how.
             Err(error) => Err(state(error)),
         }
     }
@@ -247,7 +247,7 @@ impl Recorder {
 fn outcome(status: RunStatus) -> Option<Outcome> {
     match status {
         RunStatus::Done | RunStatus::Unchanged => Some(Outcome::Done),
-        RunStatus::Failed | RunStatus::Skipped => Some(Outcome::Failed),
+        RunStatus::Failed | RunStatus::Skipped | RunStatus::Cancelled => Some(Outcome::Failed),
         RunStatus::Waiting | RunStatus::Running | RunStatus::Pending => None,
     }
 }

@@ -105,7 +105,7 @@ impl Step<'_> {
                 removals.iter().any(|other| other.needs.contains(removal.name) && !gone.contains(other.name))
             };
             let (ready, later): (Vec<_>, Vec<_>) =
-                waiting.into_iter().partition(|removal| self.in_time() && !held(removal));
+                waiting.into_iter().partition(|removal| !report.cancelled && self.in_time() && !held(removal));
             waiting = later;
             let stuck = ready.is_empty() && running.is_empty() && self.in_time() && report.settled();
             // Needs that contradict each other after many versions: then one order is as good as another.
@@ -126,7 +126,7 @@ impl Step<'_> {
                     gone.insert(name.to_owned());
                 }
                 End::Pending { after, reason } => report.wait(name, after, reason),
-                End::Failed(error) => report.failures.push((name.to_owned(), error)),
+                End::Failed(error) => report.failed(name, error),
             }
         }
         if abandoned || (report.settled() && !waiting.is_empty()) {

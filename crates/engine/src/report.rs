@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use landfall_aws::Error;
+use landfall_aws::{Error, Kind};
 use landfall_plan::{Action, Counts, ModulePlan};
+use landfall_state::ResourceFailure;
 use serde_json::{Map, Value};
 
 use crate::subject::Subject;
@@ -33,6 +34,8 @@ pub(crate) struct Report {
     pub skipped: BTreeMap<String, Vec<String>>,
     /// What waits, and why.
     pub waits: BTreeMap<String, String>,
+    /// The deployment was cancelled: what has not begun does not begin.
+    pub cancelled: bool,
     /// When to look again.
     pub retry_after: Option<Duration>,
     /// The module's outputs, once it is settled.
@@ -54,7 +57,17 @@ impl Report {
     }
 
     pub(crate) fn settled(&self) -> bool {
-        self.failures.is_empty() && self.waits.is_empty()
+        self.failures.is_empty() && self.waits.is_empty() && !self.cancelled
+    }
+
+    /// Records that a resource failed, or that it was not begun because the deployment was cancelled.
+    pub(crate) fn failed(&mut self, resource: &str, error: Error) {
+        if error.kind == Kind::Cancelled {
+            self.cancelled = true;
+            self.skipped.insert(resource.to_owned(), Vec::new());
+        } else {
+            self.failures.push((resource.to_owned(), error));
+        }
     }
 
     /// Whether a resource has neither failed nor waits.
@@ -88,9 +101,16 @@ impl Report {
         self.counts = counts;
     }
 
+    /// The failures as the state keeps them, in order of names, not of the moments at which they failed.
+    pub(crate) fn resource_failures(&self) -> Vec<ResourceFailure> {
+        let mut failures: Vec<ResourceFailure> =
+            self.failures.iter().map(|(resource, error)| failure(resource, error)).collect();
+        failures.sort_by(|left, right| left.resource.cmp(&right.resource));
+        failures
+    }
+
     /// Every failure, and what was not begun because of them.
     pub(crate) fn failure_text(&self) -> String {
-        // In order of names, not of the moments at which they failed.
         let mut failures: Vec<&(String, Error)> = self.failures.iter().collect();
         failures.sort_by(|left, right| left.0.cmp(&right.0));
         let mut lines: Vec<String> =
@@ -105,9 +125,29 @@ impl Report {
         lines.join("\n")
     }
 
+    /// What a cancellation left undone.
+    pub(crate) fn cancelled_text(&self) -> String {
+        let mut lines: Vec<String> =
+            self.waits.iter().map(|(resource, reason)| format!("{resource}: left as it was begun: {reason}")).collect();
+        lines.extend(self.skipped.keys().map(|resource| format!("{resource}: not started")));
+        lines.join("\n")
+    }
+
     /// What is waited for.
     pub(crate) fn waits_text(&self) -> String {
         let waits: Vec<String> = self.waits.iter().map(|(resource, reason)| format!("{resource}: {reason}")).collect();
         waits.join("; ")
+    }
+}
+
+/// An error as the state keeps it.
+pub(crate) fn failure(resource: &str, error: &Error) -> ResourceFailure {
+    ResourceFailure {
+        resource: resource.to_owned(),
+        operation: error.operation.to_string(),
+        message: error.reason(),
+        code: error.code.clone(),
+        request_id: error.request_id().map(str::to_owned),
+        hint: error.hint.clone(),
     }
 }

@@ -8,7 +8,7 @@ use landfall_state::{ModuleRecord, RunCounts, RunStatus, RunUpdate, StateError};
 
 use crate::load::state;
 use crate::record::Recorder;
-use crate::report::Report;
+use crate::report::{Report, failure};
 use crate::step::{Limits, Outcome, Response};
 use crate::subject::Subject;
 
@@ -31,6 +31,12 @@ impl Recorder {
         if !report.failures.is_empty() {
             update.status = RunStatus::Failed;
             update.error = Some(report.failure_text());
+            update.failures = report.resource_failures();
+            return self.end(update, Outcome::Failed).await;
+        }
+        if report.cancelled {
+            update.status = RunStatus::Cancelled;
+            update.reason = Some(report.cancelled_text());
             return self.end(update, Outcome::Failed).await;
         }
         if let Some(retry_after) = report.retry_after {
@@ -61,7 +67,17 @@ impl Recorder {
             return self.wait(update, Duration::from_secs(5), error.chain(), limits).await;
         }
         update.error = Some(error.advice());
+        update.failures = vec![failure(error.resource.as_deref().unwrap_or_default(), &error)];
         self.end(update, Outcome::Failed).await
+    }
+
+    /// Records that the deployment was cancelled before this step began.
+    pub(crate) async fn cancelled(&self) -> Result<Outcome> {
+        let mut update = RunUpdate::status(RunStatus::Cancelled);
+        (update.counts, update.calls) = (self.earlier().counts, self.earlier().calls.clone());
+        update.reason = self.earlier().reason.clone();
+        self.end(update, Outcome::Failed).await?;
+        Ok(Outcome::Failed)
     }
 
     /// Records that another step follows, unless AWS was waited for too long.
@@ -94,7 +110,11 @@ impl Recorder {
             Err(error) => return Err(state(error)),
         }
         let message = update.error.clone().unwrap_or_else(|| counts_text(&update.counts));
-        let kind = if outcome == Outcome::Failed { "module-failed" } else { "module-done" };
+        let kind = match outcome {
+            _ if update.status == RunStatus::Cancelled => "module-cancelled",
+            Outcome::Failed => "module-failed",
+            Outcome::Done | Outcome::Pending => "module-done",
+        };
         self.happened(kind, message).await?;
         self.wake_dependents().await?;
         Ok(Response::Stepped { outcome, retry_after: 0 })

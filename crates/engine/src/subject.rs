@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::graph::{Graph, Node};
-use crate::journal::Journal;
+use crate::journal::{Entry, Journal};
 use crate::load;
 use crate::module::Module;
 use crate::observe::{Leftover, leftovers, observe};
@@ -88,7 +88,9 @@ impl Engine {
         let leftovers = leftovers(&nodes, &journal, &M::resources())?;
         let owner =
             crate::observe::Owner { layer: &request.layer, module: &request.module, number: request.number, settle };
-        let seen = observe(self.aws(), &owner, &nodes, &leftovers, &journal).await?;
+        let trusted = if run.resumes.is_some() { trusted(&nodes, &journal) } else { BTreeMap::new() };
+        let mut seen = observe(self.aws(), &owner, &nodes, &leftovers, &journal, &trusted).await?;
+        seen.extend(trusted);
         let recorded_outputs = deployed.get(&request.module).map(|deployed| deployed.outputs.clone());
         Ok(Subject { module, nodes, notes, outputs, leftovers, journal, seen, recorded_outputs, defaults })
     }
@@ -178,6 +180,27 @@ impl Subject {
     }
 }
 
+/// What a deployment that goes on with another one believes without asking AWS: resources that the journal records as
+/// applied exactly as they are wanted now.
+fn trusted(nodes: &[Node], journal: &Journal) -> BTreeMap<String, Seen> {
+    let mut known = Known::new();
+    let mut trusted = BTreeMap::new();
+    for node in nodes.iter().filter(|node| !node.kind.0.is_lookup()) {
+        let resolved = resolve(&node.desired, &|token| lookup(&known, token));
+        if !resolved.unknown.is_empty() {
+            continue;
+        }
+        let desired = node.kind.0.canonical(resolved.value);
+        let Some(seen) = journal.get(&node.name).filter(|entry| entry.records(node, &desired)).and_then(Entry::as_seen)
+        else {
+            continue;
+        };
+        known.insert(node.name.clone(), seen.attributes.clone());
+        trusted.insert(node.name.clone(), seen);
+    }
+    trusted
+}
+
 /// What a module would do, computed without a client: for tests of modules and for documentation. `seen` is taken
 /// for what exists and was applied last, by resource name.
 ///
@@ -189,7 +212,7 @@ pub fn preview<M: Module>(inputs: Value, cx: &Context, seen: &BTreeMap<String, S
         .nodes
         .iter()
         .filter_map(|node| {
-            let entry = crate::journal::Entry::of(node, seen.get(&node.name)?);
+            let entry = Entry::of(node, seen.get(&node.name)?);
             Some((node.name.clone(), entry))
         })
         .collect();

@@ -14,6 +14,10 @@ pub struct RunDocument {
     pub layer: Layer,
     /// Deployment number.
     pub number: u64,
+    /// The deployment of the layer that it goes on with: what the journal says was done is believed, and AWS is asked
+    /// only about the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<u64>,
     /// What was asked.
     pub request: PlanRequest,
     /// The environment that a service lives in.

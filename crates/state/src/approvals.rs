@@ -1,5 +1,7 @@
 //! Approvals: a plan waits for a decision that names its hash.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +28,12 @@ pub struct Approval {
     pub plan_hash: String,
     /// When it was asked for.
     pub requested_at: Timestamp,
+    /// Until when it may be decided.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+    /// Who may not give it, because it asked for the deployment.
+    #[serde(default)]
+    pub not_by: Option<String>,
     /// What was decided.
     #[serde(default)]
     pub decision: Option<Decision>,
@@ -40,6 +48,17 @@ pub struct Approval {
     pub decided_at: Option<Timestamp>,
 }
 
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct ApprovalRequest<'a> {
+    /// Hash of the plan it is about.
+    pub plan_hash: &'a str,
+    /// How long it may be decided.
+    pub patience: Duration,
+    /// Who may not approve.
+    pub not_by: Option<&'a str>,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Pending {
     task_token: String,
@@ -49,17 +68,20 @@ impl Store {
     /// Leaves the task token of a deployment that waits for an approval of its plan.
     ///
     /// # Errors
-    /// [`StateError::Conflict`] when the deployment does not run.
+    /// [`StateError::Conflict`] when the deployment does not run or was cancelled.
     pub async fn ask_approval(
         &self,
         layer: &str,
         number: u64,
         task_token: &str,
-        plan_hash: &str,
+        asked: ApprovalRequest<'_>,
     ) -> Result<(), StateError> {
+        let now = self.now();
         let approval = Approval {
-            plan_hash: plan_hash.to_owned(),
-            requested_at: self.now(),
+            plan_hash: asked.plan_hash.to_owned(),
+            requested_at: now,
+            expires_at: Some(now + asked.patience),
+            not_by: asked.not_by.map(str::to_owned),
             decision: None,
             by: None,
             reason: None,
@@ -67,7 +89,7 @@ impl Store {
         };
         let ask =
             Write::update(keys::layer(layer), keys::deployment(number), "SET approval = :approval, phase = :phase")
-                .when("#status = :running")
+                .when("#status = :running AND attribute_not_exists(cancel)")
                 .name("#status", "status")
                 .value(":running", text("running"))
                 .value(":approval", attribute(&approval)?)
@@ -100,6 +122,13 @@ impl Store {
         if approval.plan_hash != plan_hash {
             return Err(StateError::conflict(format!("deployment {id} has another plan; look at it again")));
         }
+        if approval.expires_at.is_some_and(|expires| expires <= self.now()) {
+            return Err(StateError::conflict(format!("the plan of {id} waited too long for an approval")));
+        }
+        if decision == Decision::Approve && approval.not_by.as_deref() == Some(by) {
+            let message = format!("{by} asked for deployment {id}, and its settings let only somebody else approve it");
+            return Err(StateError::conflict(message));
+        }
         match approval.decision {
             Some(made) if made == decision => {}
             Some(_) => return Err(StateError::conflict(format!("deployment {id} was decided already"))),
@@ -123,7 +152,13 @@ impl Store {
                 self.expect(vec![write], lost).await?;
             }
         }
+        let token = self.approval_token(layer, number).await?;
+        token.ok_or_else(|| StateError::not_found(format!("the approval of {id}")))
+    }
+
+    /// Token of the execution that waits for an approval.
+    pub(crate) async fn approval_token(&self, layer: &str, number: u64) -> Result<Option<String>, StateError> {
         let pending: Option<Pending> = self.get(&keys::layer(layer), &keys::approval(number)).await?;
-        pending.map(|pending| pending.task_token).ok_or_else(|| StateError::not_found(format!("the approval of {id}")))
+        Ok(pending.map(|pending| pending.task_token))
     }
 }

@@ -6,8 +6,10 @@ use sha2::{Digest, Sha256};
 
 use crate::SCHEMA;
 use crate::approvals::Approval;
+use crate::cancel::Cancellation;
 use crate::documents::DocumentRef;
 use crate::error::StateError;
+use crate::freeze::FreezeWindow;
 use crate::keys;
 use crate::limits::{DIAGNOSTICS, MESSAGE, shortened};
 use crate::store::{Store, Write, attribute, number, text};
@@ -125,12 +127,31 @@ pub struct NewChange {
     pub actor: Actor,
     /// Git commit, if known.
     pub commit: Option<String>,
+    /// The deployment of the layer that it goes on with.
+    pub resumes: Option<u64>,
+    /// Times in which it does not begin, as its config says.
+    pub freeze_windows: Vec<FreezeWindow>,
     /// Makes two requests for the same thing different, for example the API's request id. Events leave it empty, so
     /// that a redelivery falls together with the first delivery.
     pub nonce: String,
 }
 
 impl NewChange {
+    /// A change with nothing special about it.
+    pub fn new(layer: impl Into<String>, action: Action, source: Source, actor: Actor) -> Self {
+        Self {
+            layer: layer.into(),
+            action,
+            source,
+            environment_choice: None,
+            actor,
+            commit: None,
+            resumes: None,
+            freeze_windows: Vec::new(),
+            nonce: String::new(),
+        }
+    }
+
     /// The derived id: equal for the same request.
     pub fn id(&self) -> String {
         let identity = serde_json::json!([
@@ -233,6 +254,15 @@ pub struct Deployment {
     /// The approval it asked for.
     #[serde(default)]
     pub approval: Option<Approval>,
+    /// Times in which it does not begin, as its config says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freeze_windows: Vec<FreezeWindow>,
+    /// That somebody cancelled it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<Cancellation>,
+    /// The deployment that it goes on with: what that one recorded as done is believed without asking AWS.
+    #[serde(default)]
+    pub resumes: Option<u64>,
     /// The deployment that took its place.
     #[serde(default)]
     pub superseded_by: Option<u64>,
@@ -242,6 +272,9 @@ pub struct Deployment {
     /// Rendered diagnostics of a rejected config.
     #[serde(default)]
     pub diagnostics: Option<String>,
+    /// What became of every resource, when it did not succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<DocumentRef>,
     /// When the change was seen.
     pub created_at: Timestamp,
     /// When it began.
@@ -277,9 +310,13 @@ impl Deployment {
             run: None,
             plan: None,
             approval: None,
+            freeze_windows: change.freeze_windows.clone(),
+            cancel: None,
+            resumes: change.resumes,
             superseded_by: None,
             message: None,
             diagnostics: None,
+            report: None,
             created_at: now,
             started_at: None,
             finished_at: None,
@@ -333,6 +370,19 @@ impl Store {
         self.expect(vec![write], || StateError::conflict(format!("deployment {layer}/{number_} does not run"))).await
     }
 
+    /// Records where the report of a running deployment lies.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`] when it does not run any more.
+    pub async fn reported(&self, layer: &str, number_: u64, report: &DocumentRef) -> Result<(), StateError> {
+        let write = Write::update(keys::layer(layer), keys::deployment(number_), "SET report = :report")
+            .when("#status = :running")
+            .name("#status", "status")
+            .value(":running", text("running"))
+            .value(":report", attribute(report)?);
+        self.expect(vec![write], || StateError::conflict(format!("deployment {layer}/{number_} does not run"))).await
+    }
+
     /// Sets what a running deployment is doing, and why it waits.
     ///
     /// # Errors
@@ -365,6 +415,26 @@ impl Store {
             }
         }
         Ok(false)
+    }
+
+    /// Ends a deployment that stands exactly where it was seen. `false` when it went on meanwhile.
+    pub(crate) async fn finish_from(
+        &self,
+        layer: &str,
+        number_: u64,
+        end: Finished,
+        status: Status,
+        phase: Option<Phase>,
+    ) -> Result<bool, StateError> {
+        let place = if status == Status::Queued { "waiting" } else { "running" };
+        let mut writes = self.ending(layer, number_, &end, place)?;
+        let ending = writes.remove(0);
+        let seen = match phase {
+            Some(phase) => ending.when("#status = :seen AND phase = :phase").value(":phase", attribute(&phase)?),
+            None => ending.when("#status = :seen"),
+        };
+        writes.insert(0, seen.value(":seen", attribute(&status)?).without(":running").without(":queued"));
+        Ok(self.transact(writes).await?.is_none())
     }
 
     fn ending(&self, layer: &str, number_: u64, end: &Finished, place: &str) -> Result<Vec<Write>, StateError> {

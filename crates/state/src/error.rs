@@ -40,6 +40,12 @@ pub enum StateError {
         /// What it is doing.
         doing: String,
     },
+    /// The deployment was cancelled: it begins nothing more.
+    #[error("the deployment of layer {layer} was cancelled")]
+    Cancelled {
+        /// Layer.
+        layer: String,
+    },
     /// A newer version of the key was registered before the change was queued.
     #[error("a newer version of {key} came first")]
     Overtaken {
@@ -149,6 +155,7 @@ impl StateError {
             | Self::Conflict { .. }
             | Self::LeaseLost { .. }
             | Self::LeaseHeld { .. }
+            | Self::Cancelled { .. }
             | Self::Overtaken { .. }
             | Self::OwnedByOtherKey { .. }
             | Self::Corrupt { .. }

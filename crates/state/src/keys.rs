@@ -17,6 +17,7 @@ pub(crate) const LAYER: &str = "LAYER";
 pub(crate) const LEASE: &str = "LEASE";
 pub(crate) const QUEUE: &str = "QUEUE";
 pub(crate) const KEY: &str = "KEY";
+pub(crate) const FREEZE: &str = "FREEZE";
 
 pub(crate) fn shared(service: &str) -> String {
     format!("SHARED#{service}")

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::documents::DocumentRef;
 use crate::error::StateError;
+use crate::freeze::FreezeWindow;
 use crate::keys;
 use crate::queue::Queue;
 use crate::store::{Store, read, text};
@@ -82,6 +83,12 @@ pub struct LayerRecord {
     /// The config it was last brought to.
     #[serde(default)]
     pub config: Option<DeployedConfig>,
+    /// Times in which no deployment of it or of its services begins.
+    #[serde(default)]
+    pub freeze_windows: Vec<FreezeWindow>,
+    /// Settings of its deployments, for those without a file: what destroys it.
+    #[serde(default, with = "crate::journal::json_text")]
+    pub settings: Value,
     /// When the record changed last.
     pub updated_at: Timestamp,
     /// Schema of the record.

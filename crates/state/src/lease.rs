@@ -94,6 +94,9 @@ pub struct LeaseRecord {
     /// Changes with every shared lease taken or given back.
     #[serde(default)]
     pub shared_version: u64,
+    /// The deployment of the holder was cancelled: it may record what it did and begin nothing more.
+    #[serde(default)]
+    pub cancelled: bool,
 }
 
 impl LeaseRecord {
@@ -111,6 +114,11 @@ impl LeaseRecord {
     pub fn admits(&self, token: u64, now: i64) -> bool {
         self.token == token && self.is_held(now)
     }
+
+    /// Whether something may be begun under `token` at `now`.
+    pub fn lets_begin(&self, token: u64, now: i64) -> bool {
+        self.admits(token, now) && !self.cancelled
+    }
 }
 
 /// [`LeaseRecord::may_take`] as DynamoDB checks it.
@@ -120,8 +128,11 @@ const IS_FREE: &str = "attribute_not_exists(holder) OR expires_ms <= :now";
 /// [`LeaseRecord::admits`] as DynamoDB checks it.
 const ADMITS: &str = "#token = :token AND attribute_exists(holder) AND expires_ms > :now";
 
+/// [`LeaseRecord::lets_begin`] as DynamoDB checks it, beside [`ADMITS`].
+const NOT_CANCELLED: &str = "attribute_not_exists(cancelled)";
+
 /// What a lease loses when nobody holds it any more. The token stays: it only grows.
-const RELEASE: &str = "REMOVE holder, since, expires_ms, doing, environment";
+const RELEASE: &str = "REMOVE holder, since, expires_ms, doing, environment, cancelled";
 /// That a shared lease is the one that was taken with a token.
 const IS_OURS: &str = "holder = :holder AND #token = :token";
 /// Shared leases that one transaction removes at most; DynamoDB takes 100 items in all.
@@ -138,11 +149,13 @@ struct Shared {
 }
 
 impl Lease {
-    /// The checks that go into every transaction under this lease.
-    pub(crate) fn checks(&self, now: Timestamp) -> Vec<Write> {
+    /// The checks that go into every transaction under this lease. One that `begins` something is refused as well once
+    /// the deployment was cancelled.
+    pub(crate) fn checks(&self, now: Timestamp, begins: bool) -> Vec<Write> {
         let now = number(now.as_millisecond());
+        let condition = if begins { format!("{ADMITS} AND {NOT_CANCELLED}") } else { ADMITS.to_owned() };
         let own = Write::check(keys::layer(&self.layer), keys::LEASE)
-            .when(ADMITS)
+            .when(condition)
             .name("#token", "token")
             .value(":token", number(self.token))
             .value(":now", now.clone());
@@ -273,6 +286,12 @@ impl Store {
         Ok(record.is_held(self.now().as_millisecond()).then(|| info(layer, &record)))
     }
 
+    /// Whether the deployment that holds this lease was cancelled. `false` when the lease is lost.
+    pub async fn is_cancelled(&self, lease: &Lease) -> Result<bool, StateError> {
+        let record = self.lease_record(&lease.layer).await?;
+        Ok(record.cancelled && record.admits(lease.token, self.now().as_millisecond()))
+    }
+
     /// A layer's lease whose holder's time is over without it having been given back.
     pub async fn expired_lease(&self, layer: &str) -> Result<Option<LeaseInfo>, StateError> {
         let record = self.lease_record(layer).await?;
@@ -337,8 +356,11 @@ impl Lease {
 
 /// Takes the lease whose record was read, if nothing of it changed since.
 fn take(request: &AcquireRequest<'_>, record: &LeaseRecord, now: i64, expires: i64) -> Write {
-    let (environment, forget) =
-        if request.environment.is_some() { (", environment = :environment", "") } else { ("", " REMOVE environment") };
+    let (environment, forget) = if request.environment.is_some() {
+        (", environment = :environment", " REMOVE cancelled")
+    } else {
+        ("", " REMOVE environment, cancelled")
+    };
     let take = Write::update(
         keys::layer(request.layer),
         keys::LEASE,

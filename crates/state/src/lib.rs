@@ -2,11 +2,13 @@
 //! under `.landfall/`. Every write is conditional, and what a deployment writes needs a live lease.
 
 mod approvals;
+mod cancel;
 mod clock;
 mod deployment;
 mod documents;
 mod error;
 mod events;
+mod freeze;
 mod journal;
 mod keys;
 mod layers;
@@ -19,7 +21,8 @@ mod store;
 mod wake;
 mod writer;
 
-pub use approvals::{Approval, Decision};
+pub use approvals::{Approval, ApprovalRequest, Decision};
+pub use cancel::{CANCELLED, Cancellation, Cancelled};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use deployment::{
     Action, Actor, Deployment, DeploymentId, Finished, NewChange, Outcome, Phase, PlanRef, PlanSummary, Source, Status,
@@ -27,15 +30,16 @@ pub use deployment::{
 pub use documents::DocumentRef;
 pub use error::StateError;
 pub use events::Event;
+pub use freeze::{Freeze, FreezeWindow};
 pub use jiff::Timestamp;
 pub use journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
 pub use layers::{DeployedConfig, LayerRecord, LayerStatus, ModuleRecord, Scope};
 pub use lease::{AcquireRequest, Lease, LeaseInfo, LeaseRecord};
 pub use queue::{Enqueued, Queue};
-pub use runs::{Gate, Run, RunCounts, RunStart, RunStatus, RunUpdate, Wake, WakeOutcome};
+pub use runs::{Gate, ResourceFailure, Run, RunCounts, RunStart, RunStatus, RunUpdate, Wake, WakeOutcome};
 pub use sources::SourceOutcome;
 pub use store::{Settings, Store};
-pub use wake::{SKIPPED, fail, succeed};
+pub use wake::{NOT_STARTED, SKIPPED, fail, succeed};
 pub use writer::{Applied, Deployed, Writer};
 
 /// Version of the records' schema.

@@ -7,6 +7,9 @@ pub(crate) const DIAGNOSTICS: usize = 64 * 1024;
 /// Why a module failed: one paragraph per resource.
 pub(crate) const ERROR: usize = 16 * 1024;
 
+/// Why one resource failed.
+pub(crate) const FAILURE: usize = 2 * 1024;
+
 /// The beginning of a text that is longer than `most` bytes, and how much is left out.
 pub(crate) fn shortened(text: &str, most: usize) -> String {
     if text.len() <= most {

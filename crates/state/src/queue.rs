@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::{Deployment, NewChange, Status};
+use crate::deployment::{Action, Deployment, NewChange, Status};
 use crate::error::StateError;
 use crate::keys;
 use crate::layers::{LayerRecord, LayerStatus};
@@ -145,8 +145,9 @@ impl Store {
         Err(StateError::conflict(format!("layer {} gets changes faster than they can be queued", change.layer)))
     }
 
-    /// Makes the waiting deployment the running one if nothing runs. Answers the deployment to start; also one that
-    /// was made running before but whose execution is not recorded yet, because starting twice is harmless.
+    /// Makes the waiting deployment the running one if nothing runs and nothing freezes it. Answers the deployment to
+    /// start; also one that was made running before but whose execution is not recorded yet, because starting twice is
+    /// harmless. What keeps it frozen is recorded with the deployment that waits.
     pub async fn start_next(&self, layer: &str) -> Result<Option<Deployment>, StateError> {
         let pk = keys::layer(layer);
         for _ in 0..20 {
@@ -157,14 +158,26 @@ impl Store {
             }
             let Some(waiting) = queue.waiting else { return Ok(None) };
             let now = self.now();
-            let writes = vec![
+            let deployment = self.deployment(layer, waiting).await?;
+            let mut guards = Vec::new();
+            // A plan changes nothing.
+            if deployment.action != Action::Plan {
+                let environment = deployment.environment_choice.as_deref().filter(|environment| *environment != layer);
+                if let Some(freeze) = self.freeze_of(layer, &deployment.freeze_windows, environment).await? {
+                    self.waits_for(&deployment, &freeze.sentence()).await?;
+                    return Ok(None);
+                }
+                guards.push(self.not_frozen(layer));
+                guards.extend(environment.map(|environment| self.not_frozen(environment)));
+            }
+            let mut writes = vec![
                 Write::update(&pk, keys::QUEUE, "SET running = :number REMOVE waiting")
                     .when("attribute_not_exists(running) AND waiting = :number")
                     .value(":number", number(waiting)),
                 Write::update(
                     &pk,
                     keys::deployment(waiting),
-                    "SET #status = :running, phase = :phase, started_at = :now",
+                    "SET #status = :running, phase = :phase, started_at = :now REMOVE message",
                 )
                 .when("#status = :queued")
                 .name("#status", "status")
@@ -173,11 +186,30 @@ impl Store {
                 .value(":phase", attribute(&crate::Phase::Admitting)?)
                 .value(":now", attribute(&now)?),
             ];
+            writes.extend(guards);
             if self.transact(writes).await?.is_none() {
                 return Ok(Some(self.deployment(layer, waiting).await?));
             }
         }
         Err(StateError::conflict(format!("the queue of layer {layer} changes too often")))
+    }
+
+    /// Records why a deployment waits.
+    async fn waits_for(&self, deployment: &Deployment, why: &str) -> Result<(), StateError> {
+        if deployment.message.as_deref() == Some(why) {
+            return Ok(());
+        }
+        let message = Write::update(
+            keys::layer(&deployment.layer),
+            keys::deployment(deployment.number),
+            "SET message = :message",
+        )
+        .when("#status = :queued")
+        .name("#status", "status")
+        .value(":queued", text("queued"))
+        .value(":message", text(shortened(why, MESSAGE)));
+        self.transact(vec![message]).await?;
+        Ok(())
     }
 }
 

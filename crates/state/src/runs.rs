@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StateError;
 use crate::keys;
+use crate::limits::{FAILURE, shortened};
 use crate::store::{Store, Write, text};
 
 /// How far the run of a module is.
@@ -25,6 +26,8 @@ pub enum RunStatus {
     Failed,
     /// Not begun, because something it needs failed.
     Skipped,
+    /// Not begun or not brought to its end, because the deployment was cancelled.
+    Cancelled,
     /// Nothing to do.
     Unchanged,
 }
@@ -32,7 +35,7 @@ pub enum RunStatus {
 impl RunStatus {
     /// Whether it has ended.
     pub fn is_settled(self) -> bool {
-        matches!(self, Self::Done | Self::Failed | Self::Skipped | Self::Unchanged)
+        matches!(self, Self::Done | Self::Failed | Self::Skipped | Self::Cancelled | Self::Unchanged)
     }
 
     /// Whether what needs it may begin.
@@ -52,6 +55,39 @@ pub struct RunCounts {
     pub replace: usize,
     /// Deleted.
     pub delete: usize,
+}
+
+/// What became of a resource that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceFailure {
+    /// Name in the module; empty when it is about the module as a whole.
+    pub resource: String,
+    /// AWS operation, or what was being done.
+    pub operation: String,
+    /// What went wrong, in AWS's words where AWS answered.
+    pub message: String,
+    /// AWS error code.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// Id of the request, by which AWS support finds it.
+    #[serde(default)]
+    pub request_id: Option<String>,
+    /// What to do about it.
+    #[serde(default)]
+    pub hint: Option<String>,
+}
+
+/// Failures that a run keeps; what is more is counted in its text.
+const FAILURES: usize = 50;
+
+/// The failures as a run keeps them, within bounds.
+pub(crate) fn bounded(failures: &[ResourceFailure]) -> Vec<ResourceFailure> {
+    let bounded = |failure: &ResourceFailure| ResourceFailure {
+        message: shortened(&failure.message, FAILURE),
+        hint: failure.hint.as_ref().map(|hint| shortened(hint, FAILURE)),
+        ..failure.clone()
+    };
+    failures.iter().take(FAILURES).map(bounded).collect()
 }
 
 /// A module's run in one deployment.
@@ -74,6 +110,9 @@ pub struct Run {
     /// Why it failed.
     #[serde(default)]
     pub error: Option<String>,
+    /// What failed, resource by resource.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<ResourceFailure>,
     /// What it changed.
     #[serde(default)]
     pub counts: RunCounts,
@@ -115,6 +154,8 @@ pub struct RunUpdate {
     pub reason: Option<String>,
     /// Why it failed.
     pub error: Option<String>,
+    /// What failed, resource by resource.
+    pub failures: Vec<ResourceFailure>,
     /// What it changed.
     pub counts: RunCounts,
     /// AWS calls it made.
@@ -124,7 +165,14 @@ pub struct RunUpdate {
 impl RunUpdate {
     /// A status without details.
     pub fn status(status: RunStatus) -> Self {
-        Self { status, reason: None, error: None, counts: RunCounts::default(), calls: BTreeMap::new() }
+        Self {
+            status,
+            reason: None,
+            error: None,
+            failures: Vec::new(),
+            counts: RunCounts::default(),
+            calls: BTreeMap::new(),
+        }
     }
 }
 
@@ -135,6 +183,8 @@ pub enum Gate {
     Ready,
     /// These failed or were skipped.
     Failed(Vec<String>),
+    /// The deployment was cancelled before these were done.
+    Cancelled,
     /// These have not settled.
     Waiting(Vec<String>),
 }
@@ -157,6 +207,8 @@ pub enum WakeOutcome {
     Ready,
     /// These failed.
     DependencyFailed(Vec<String>),
+    /// The deployment was cancelled.
+    Cancelled,
 }
 
 impl Run {
@@ -169,6 +221,7 @@ impl Run {
             needs: start.needs.clone(),
             reason: None,
             error: None,
+            failures: Vec::new(),
             counts: RunCounts::default(),
             calls: BTreeMap::new(),
             task_token: None,
@@ -184,15 +237,20 @@ impl Run {
 pub(crate) fn gate(run: &Run, all: &BTreeMap<&str, &Run>) -> Gate {
     let mut failed = Vec::new();
     let mut waiting = Vec::new();
+    let mut cancelled = false;
     for need in &run.needs {
         match all.get(need.as_str()).map(|run| run.status) {
             None | Some(RunStatus::Done | RunStatus::Unchanged) => {}
+            Some(RunStatus::Cancelled) => cancelled = true,
             Some(RunStatus::Failed | RunStatus::Skipped) => failed.push(need.clone()),
             Some(RunStatus::Waiting | RunStatus::Running | RunStatus::Pending) => waiting.push(need.clone()),
         }
     }
     if !failed.is_empty() {
         return Gate::Failed(failed);
+    }
+    if cancelled {
+        return Gate::Cancelled;
     }
     if waiting.is_empty() { Gate::Ready } else { Gate::Waiting(waiting) }
 }
@@ -239,6 +297,7 @@ impl Store {
                 let outcome = match gate(run, &all) {
                     Gate::Ready => WakeOutcome::Ready,
                     Gate::Failed(failed) => WakeOutcome::DependencyFailed(failed),
+                    Gate::Cancelled => WakeOutcome::Cancelled,
                     Gate::Waiting(_) => return None,
                 };
                 Some(Wake { module: run.module.clone(), task_token, outcome })

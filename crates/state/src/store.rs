@@ -332,6 +332,12 @@ impl Write {
         self
     }
 
+    /// Forgets a value that another condition needed.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.values.remove(name);
+        self
+    }
+
     /// Names an attribute of the expressions (for words that DynamoDB reserves).
     pub(crate) fn name(mut self, name: &str, attribute: &str) -> Self {
         self.names.insert(name.to_owned(), attribute.to_owned());

@@ -3,9 +3,32 @@
 use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use crate::cancel::CANCELLED;
 use crate::error::StateError;
-use crate::runs::{Wake, WakeOutcome};
+use crate::runs::{RunStatus, Wake, WakeOutcome};
 use crate::store::Store;
+
+impl Store {
+    /// Tells every module of a deployment that still waits for what it needs to give up.
+    pub async fn give_up_waiting(
+        &self,
+        sfn: &aws_sdk_sfn::Client,
+        layer: &str,
+        number: u64,
+        error: &str,
+        cause: &str,
+    ) -> Result<(), StateError> {
+        for run in self.runs(layer, number).await? {
+            if let Some(token) = run.task_token.as_deref().filter(|_| run.status == RunStatus::Waiting) {
+                fail(sfn, token, error, cause).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a module is told whose deployment was cancelled before it began.
+pub const NOT_STARTED: &str = "not started because the deployment was cancelled";
 
 /// Name of the error that a module gets when something it needs failed.
 pub const SKIPPED: &str = "Landfall.Skipped";
@@ -37,6 +60,7 @@ impl Store {
                 let cause = format!("not started because {} failed", failed.join(", "));
                 fail(sfn, &wake.task_token, SKIPPED, &cause).await?;
             }
+            WakeOutcome::Cancelled => fail(sfn, &wake.task_token, CANCELLED, NOT_STARTED).await?,
         }
         self.woken(layer, number, wake).await
     }

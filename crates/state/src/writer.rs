@@ -7,11 +7,12 @@ use serde_json::Value;
 use crate::deployment::{PlanRef, Status};
 use crate::documents::DocumentRef;
 use crate::error::StateError;
+use crate::freeze::FreezeWindow;
 use crate::journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
 use crate::layers::{DeployedConfig, LayerStatus, ModuleRecord, Scope};
 use crate::lease::Lease;
 use crate::limits::{ERROR, MESSAGE, shortened};
-use crate::runs::{Run, RunStart, RunStatus, RunUpdate};
+use crate::runs::{Run, RunStart, RunStatus, RunUpdate, bounded};
 use crate::store::{Store, Write, attribute, text};
 use crate::{SCHEMA, keys};
 
@@ -62,6 +63,10 @@ pub struct Deployed<'a> {
     pub status: Option<LayerStatus>,
     /// The config it was brought to; `None` leaves the recorded one.
     pub config: Option<DeployedConfig>,
+    /// Times in which no deployment of it or of its services begins.
+    pub freeze_windows: &'a [FreezeWindow],
+    /// Settings of its deployments.
+    pub settings: &'a Value,
 }
 
 /// That a deployment runs.
@@ -78,7 +83,21 @@ impl<'a> Writer<'a> {
 
     /// Writes under the lease. A failed lease check is [`StateError::LeaseLost`], any other one is a conflict.
     async fn write(&self, writes: Vec<Write>, what: &str) -> Result<(), StateError> {
-        let mut all = self.lease.checks(self.store.now());
+        self.write_if(writes, what, false).await
+    }
+
+    /// Writes under the lease what begins something: refused as well once the deployment was cancelled.
+    async fn begin(&self, writes: Vec<Write>, what: &str) -> Result<(), StateError> {
+        match self.write_if(writes, what, true).await {
+            Err(StateError::LeaseLost { .. }) if self.store.is_cancelled(self.lease).await? => {
+                Err(StateError::Cancelled { layer: self.lease.layer.clone() })
+            }
+            written => written,
+        }
+    }
+
+    async fn write_if(&self, writes: Vec<Write>, what: &str, begins: bool) -> Result<(), StateError> {
+        let mut all = self.lease.checks(self.store.now(), begins);
         let checks = all.len();
         all.extend(writes);
         match self.store.transact(all).await? {
@@ -93,7 +112,7 @@ impl<'a> Writer<'a> {
         let sk = keys::resource(intent.module, intent.resource);
         let known: Option<JournalEntry> = self.store.get(&self.pk(), &sk).await?;
         let (attempt, entry) = self.intent_entry(&intent, known.as_ref());
-        self.write(vec![Write::put(self.pk(), &sk, &entry)?], "the journal").await?;
+        self.begin(vec![Write::put(self.pk(), &sk, &entry)?], "the journal").await?;
         Ok(attempt)
     }
 
@@ -117,7 +136,7 @@ impl<'a> Writer<'a> {
             Some(over) => put.when("updated_at = :over").value(":over", attribute(&over)?),
             None => put.if_absent(),
         };
-        self.write(vec![put], "the journal").await?;
+        self.begin(vec![put], "the journal").await?;
         Ok(attempt)
     }
 
@@ -199,7 +218,8 @@ impl<'a> Writer<'a> {
             keys::LAYER,
             format!(
                 "SET {status}#scope = :scope, environment = :environment, org_name = :org, #region = :region, \
-                 account_id = :account, updated_at = :now{config}"
+                 account_id = :account, freeze_windows = :windows, settings = :settings, \
+                 updated_at = :now{config}"
             ),
         )
         .when("attribute_exists(pk)")
@@ -210,6 +230,8 @@ impl<'a> Writer<'a> {
         .value(":org", text(deployed.org_name))
         .value(":region", text(deployed.region))
         .value(":account", text(deployed.account_id))
+        .value(":windows", attribute(&deployed.freeze_windows)?)
+        .value(":settings", text(deployed.settings.to_string()))
         .value(":now", attribute(&now)?);
         if let Some(config) = &deployed.config {
             update = update.value(":config", attribute(config)?);
@@ -301,7 +323,8 @@ impl<'a> Writer<'a> {
     /// Records how far a module's run is. A run that ended stays ended.
     ///
     /// # Errors
-    /// [`StateError::Conflict`] when it had ended before.
+    /// [`StateError::Conflict`] when it had ended before; [`StateError::Cancelled`] when it would begin a step of a
+    /// deployment that was cancelled.
     pub async fn run_update(&self, number_: u64, module: &str, update: &RunUpdate) -> Result<(), StateError> {
         let now = self.store.now();
         let finished = if update.status.is_settled() { ", finished_at = :now" } else { "" };
@@ -309,25 +332,31 @@ impl<'a> Writer<'a> {
             self.pk(),
             keys::run(number_, module),
             format!(
-                "SET #status = :status, #reason = :reason, #error = :error, counts = :counts, calls = :calls, \
+                "SET #status = :status, #reason = :reason, #error = :error, failures = :failures, counts = :counts, calls = :calls, \
                  started_at = if_not_exists(started_at, :now){finished}"
             ),
         )
-        .when("attribute_exists(pk) AND NOT (#status IN (:done, :failed, :skipped, :unchanged))")
+        .when("attribute_exists(pk) AND NOT (#status IN (:done, :failed, :skipped, :cancelled, :unchanged))")
         .name("#status", "status")
         .name("#reason", "reason")
         .name("#error", "error")
         .value(":status", attribute(&update.status)?)
         .value(":reason", attribute(&update.reason.as_ref().map(|text| shortened(text, MESSAGE)))?)
         .value(":error", attribute(&update.error.as_ref().map(|text| shortened(text, ERROR)))?)
+        .value(":failures", attribute(&bounded(&update.failures))?)
         .value(":counts", attribute(&update.counts)?)
         .value(":calls", attribute(&update.calls)?)
         .value(":done", attribute(&RunStatus::Done)?)
         .value(":failed", attribute(&RunStatus::Failed)?)
         .value(":skipped", attribute(&RunStatus::Skipped)?)
+        .value(":cancelled", attribute(&RunStatus::Cancelled)?)
         .value(":unchanged", attribute(&RunStatus::Unchanged)?)
         .value(":now", attribute(&now)?);
-        self.write(vec![write], &format!("the run of module {module}")).await
+        let what = format!("the run of module {module}");
+        if update.status == RunStatus::Running {
+            return self.begin(vec![write], &what).await;
+        }
+        self.write(vec![write], &what).await
     }
 
     /// The lease under which this writes.

@@ -10,7 +10,10 @@ use landfall_aws::{Error, Fault, Mode};
 use landfall_catalog::{Layer, Link, Module as Config, Scope};
 use landfall_engine::{Engine, Limits, Module, Op, Outcome, Request, Response};
 use landfall_plan::{ModuleChange, ModulePlan, Plan, PlanRequest, RunDocument, RunModule, SupportFile};
-use landfall_state::{AcquireRequest, DocumentRef, JournalEntry, Lease, ModuleRecord, Run, RunStart, Settings, Store};
+use landfall_state::{
+    AcquireRequest, Actor, Cancelled, DocumentRef, JournalEntry, Lease, ModuleRecord, NewChange, Phase, Run, RunStart,
+    Settings, Source, Store,
+};
 use serde_json::{Map, Value};
 
 use crate::local::{Account, LocalAws};
@@ -38,6 +41,8 @@ pub struct World {
     pub settle: Duration,
     /// Life of the lease after each renewal.
     pub lease_life: Duration,
+    /// The deployment that the next one goes on with.
+    pub resumes: Option<u64>,
     lease: Lease,
     number: u64,
 }
@@ -74,6 +79,7 @@ impl World {
             files: Vec::new(),
             settle: SETTLE,
             lease_life: Duration::from_secs(120),
+            resumes: None,
             lease,
             number: 0,
         }
@@ -110,6 +116,7 @@ impl World {
                 settings: Value::Null,
             },
             number: self.number,
+            resumes: self.resumes,
             request: if inputs.is_some() { PlanRequest::Deploy } else { PlanRequest::Destroy },
             environment: None,
             partition: "aws".to_owned(),
@@ -297,6 +304,20 @@ impl World {
     /// ARNs and ids of everything that carries the layer's tag.
     pub fn left_behind(&self) -> Vec<String> {
         self.inventory().into_keys().collect()
+    }
+
+    /// Cancels the deployment that holds the lease.
+    ///
+    /// # Panics
+    /// When the state does not take it.
+    pub async fn cancel(&self) {
+        let change = NewChange::new(LAYER, landfall_state::Action::Deploy, Source::default(), Actor::default());
+        self.store.enqueue(change).await.expect("queued");
+        let running = self.store.start_next(LAYER).await.expect("the queue").expect("it is the next");
+        self.store.started(LAYER, running.number, &self.lease.holder).await.expect("it runs");
+        self.store.phase(LAYER, running.number, Phase::Applying, None).await.expect("it runs");
+        let cancelled = self.store.cancel(LAYER, running.number, "ana", None).await.expect("it is known");
+        assert_eq!(cancelled, Cancelled::Told);
     }
 
     /// Lets somebody else take the lease away.

@@ -69,6 +69,11 @@ impl Cloud {
         self.objects.get_mut(name).expect("it exists").properties[field] = value;
     }
 
+    /// Somebody deletes it.
+    pub fn lose(&mut self, name: &str) {
+        self.objects.remove(name);
+    }
+
     /// Something that exists without Landfall.
     pub fn foreign(&mut self, name: &str) {
         let properties = json!({ "name": name, "value": 0, "class": 0, "size": 0, "links": [], "tags": {} });

@@ -324,3 +324,67 @@ async fn a_changed_resource_costs_two_writes_and_an_unchanged_one_none() {
     assert_eq!(writes["update 30"] - fixed, 60);
     assert_eq!(writes["delete 20"] - fixed, 40);
 }
+
+#[tokio::test]
+async fn a_cancelled_deployment_ends_what_it_began_and_begins_nothing_more() {
+    let mut world = World::new().await;
+    script(&world, "a", Script { slow: Duration::from_millis(700), ..Script::default() });
+    let inputs = things(json!([{ "resource": "a" }, { "resource": "b", "links": ["a"] }]));
+    let deployment = planned(&mut world, &inputs).await;
+    let cancel = async {
+        while log(&world).is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        world.cancel().await;
+    };
+    let (answer, ()) = tokio::join!(world.step_within::<Things>(&deployment, world.limits()), cancel);
+    assert_eq!(answer.expect("a step"), Response::Stepped { outcome: Outcome::Failed, retry_after: 0 });
+    let run = world.run(&deployment).await;
+    assert_eq!((run.status, run.reason.as_deref()), (RunStatus::Cancelled, Some("b: not started")));
+    assert_eq!(cloud(&world.account.id, |cloud| cloud.names()), ["a"]);
+    let journal: Vec<_> = world.journal().await.into_iter().map(|entry| (entry.resource, entry.status)).collect();
+    assert_eq!(journal, [("a".to_owned(), EntryStatus::Applied)], "what was made is recorded");
+}
+
+#[tokio::test]
+async fn a_step_that_comes_after_the_cancellation_does_nothing() {
+    let mut world = World::new().await;
+    script(&world, "a", Script { pending: 1, ..Script::default() });
+    let deployment =
+        planned(&mut world, &things(json!([{ "resource": "a" }, { "resource": "b", "links": ["a"] }]))).await;
+    world.dependent(&deployment, "later", "token").await;
+    world.step_within::<Things>(&deployment, world.limits()).await.expect("a step");
+    world.cancel().await;
+    for _ in 0..2 {
+        let answer = world.step_within::<Things>(&deployment, world.limits()).await.expect("a step");
+        assert_eq!(answer, Response::Stepped { outcome: Outcome::Failed, retry_after: 0 });
+    }
+    assert_eq!(log(&world), ["create a"]);
+    assert_eq!(world.run(&deployment).await.status, RunStatus::Cancelled);
+    assert!(!world.waits(&deployment, "later").await, "what waited was told");
+}
+
+#[tokio::test]
+async fn going_on_with_a_deployment_asks_only_about_what_is_not_recorded_as_done() {
+    let mut world = World::new().await;
+    script(&world, "b", Script { fails: Some(Kind::Quota), ..Script::default() });
+    let inputs = things(json!([{ "resource": "a" }, { "resource": "b" }, { "resource": "c", "links": ["b"] }]));
+    let first = planned(&mut world, &inputs).await;
+    failed(&world, &first).await;
+    // What was done is believed, also where it is not true any more: that is for the next plain plan to find.
+    cloud(&world.account.id, |cloud| cloud.lose("a"));
+    script(&world, "b", Script::default());
+    world.resumes = Some(1);
+    let mut next = world.deploy::<Things>(Some(&inputs), &[]).await;
+    let plan = world.plan::<Things>(&mut next).await;
+    let actions: Vec<Action> = plan.resources.iter().map(|change| change.action).collect();
+    assert_eq!(actions, [Action::Keep, Action::Create, Action::Create]);
+    assert_eq!(world.apply::<Things>(&next).await, End::Done);
+    assert_eq!(log(&world), ["create a", "create b", "create c"]);
+    let mut changed = inputs.clone();
+    changed.insert("things".into(), json!([{ "resource": "a", "value": 5 }, { "resource": "b" }]));
+    world.resumes = Some(2);
+    let mut edited = world.deploy::<Things>(Some(&changed), &[]).await;
+    let plan = world.plan::<Things>(&mut edited).await;
+    assert_eq!(plan.resources[0].action, Action::Create, "what the config changed is asked about");
+}

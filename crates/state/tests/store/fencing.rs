@@ -93,6 +93,8 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
                 account_id: "111122223333",
                 status: Some(LayerStatus::Deployed),
                 config: None,
+                freeze_windows: &[],
+                settings: &serde_json::Value::Null,
             };
             writer.layer_deployed(deployed).await
         }

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod approvals;
+mod cancel;
 mod documents;
 mod dynamodb_local;
 mod events;
 mod fencing;
+mod freeze;
 mod journal;
 mod lease;
 mod queue;

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use landfall_state::{Phase, RunStatus, RunUpdate, StateError, WakeOutcome};
+use landfall_state::{ApprovalRequest, Phase, RunStatus, RunUpdate, StateError, WakeOutcome};
 
 use crate::fencing::{METHODS, call};
 use crate::world::{TTL, World, change, on_both_stores};
@@ -28,7 +28,8 @@ async fn everything(world: &World) {
     store.await_dependencies("shop", number, "queue", "token").await.unwrap();
     let wake = landfall_state::Wake { module: "queue".into(), task_token: "token".into(), outcome: WakeOutcome::Ready };
     store.woken("shop", number, &wake).await.unwrap();
-    store.ask_approval("shop", number, "token", "hash").await.unwrap();
+    let asked = ApprovalRequest { plan_hash: "hash", patience: std::time::Duration::from_secs(60), not_by: None };
+    store.ask_approval("shop", number, "token", asked).await.unwrap();
     store.phase("shop", number, Phase::Applying, None).await.unwrap();
     store.happened("shop", number, "started", None, "it runs").await.unwrap();
     store.enqueue(change("shop", "v2")).await.unwrap();

@@ -37,6 +37,8 @@ async fn deployed(world: &World, layer: &str, version: &str, status: LayerStatus
             account_id: "111122223333",
             status: Some(status),
             config: None,
+            freeze_windows: &[],
+            settings: &serde_json::Value::Null,
         };
         writer.layer_deployed(deployed).await.unwrap();
     }

@@ -147,17 +147,8 @@ impl World {
 
 /// A change of a layer that its own file declares, by the version of the file.
 pub(crate) fn change(layer: &str, version: &str) -> NewChange {
-    NewChange {
-        layer: layer.to_owned(),
-        action: Action::Deploy,
-        source: Source { key: format!("{layer}.yaml"), version_id: Some(version.to_owned()), ..Source::default() },
-        environment_choice: None,
-        actor: Actor("ada".to_owned()),
-        commit: None,
-        resumes: None,
-        freeze_windows: Vec::new(),
-        nonce: String::new(),
-    }
+    let source = Source { key: format!("{layer}.yaml"), version_id: Some(version.to_owned()), ..Source::default() };
+    NewChange::new(layer, Action::Deploy, source, Actor("ada".to_owned()))
 }
 
 /// Whether an operation failed because its lease is over.

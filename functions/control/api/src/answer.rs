@@ -72,6 +72,7 @@ impl From<StateError> for ApiError {
             StateError::Conflict { .. }
             | StateError::LeaseHeld { .. }
             | StateError::LeaseLost { .. }
+            | StateError::Cancelled { .. }
             | StateError::Overtaken { .. }
             | StateError::OwnedByOtherKey { .. } => Self::conflict(error.to_string(), "look at the layer again"),
             StateError::Aws { .. } if error.is_transient() => {

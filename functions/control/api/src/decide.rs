@@ -53,10 +53,7 @@ pub(crate) async fn decide(
     Body(decide): Body<Decide>,
 ) -> Result<Json<schema::Decided>, ApiError> {
     let DeploymentPath { layer, number } = path;
-    let reason = decide.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-    if reason.is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
-        return Err(ApiError::invalid(format!("a reason has at most {LONGEST_REASON} characters"), "say it shorter"));
-    }
+    let reason = reason_of(decide.reason.as_deref())?;
     let asked = deployment(&control, &layer, number).await?;
     if asked.status.is_final() {
         return Err(over(&asked));
@@ -93,6 +90,15 @@ pub(crate) async fn decide(
     };
     control.announce(&deployment, kind, &message).await?;
     Ok(Json(schema::Decided { id: deployment.id().to_string(), decision: decide.decision.into() }))
+}
+
+/// A reason without blanks around it; `None` when nothing is left.
+pub(crate) fn reason_of(reason: Option<&str>) -> Result<Option<&str>, ApiError> {
+    let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
+    if reason.is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
+        return Err(ApiError::invalid(format!("a reason has at most {LONGEST_REASON} characters"), "say it shorter"));
+    }
+    Ok(reason)
 }
 
 fn over(deployment: &Deployment) -> ApiError {

@@ -3,8 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use landfall_config::LayerFile;
-use landfall_control::{ChosenEnvironment, Control, LoadedFile, Object};
+use landfall_control::{Checked, Control, LoadedFile, Object};
 use landfall_state::{Action, Actor, NewChange, Scope, Source, StateError};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -35,6 +34,13 @@ pub(crate) struct Create {
     /// The environment of a service that lists several.
     #[serde(default)]
     environment: Option<String>,
+}
+
+impl Create {
+    /// The newest version of the layer's file.
+    pub(crate) fn newest(environment: Option<String>) -> Self {
+        Self { action: Action::Deploy, upload: None, key: None, environment }
+    }
 }
 
 /// An object of the config bucket.
@@ -71,7 +77,7 @@ pub(crate) async fn create(
     caller: Caller,
     Body(create): Body<Create>,
 ) -> Result<(StatusCode, Json<schema::Accepted>), ApiError> {
-    let (source, environment_choice) = match create.action {
+    let (source, checked) = match create.action {
         Action::Destroy => {
             if create.upload.is_some() || create.key.is_some() || create.environment.is_some() {
                 return Err(ApiError::invalid(
@@ -83,38 +89,43 @@ pub(crate) async fn create(
         }
         Action::Deploy | Action::Plan => configured(&control, &layer, &create).await?,
     };
+    Ok((StatusCode::ACCEPTED, Json(queue(&control, &layer, create.action, source, checked, caller, None).await?)))
+}
+
+/// Queues what a person asks for.
+pub(crate) async fn queue(
+    control: &Control,
+    layer: &str,
+    action: Action,
+    source: Source,
+    checked: Checked,
+    caller: Caller,
+    resumes: Option<u64>,
+) -> Result<schema::Accepted, ApiError> {
     let change = NewChange {
-        layer: layer.clone(),
-        action: create.action,
+        layer: layer.to_owned(),
+        action,
         source,
-        environment_choice,
+        environment_choice: checked.environment,
         actor: Actor(caller.arn),
         commit: None,
+        resumes,
+        freeze_windows: checked.freeze_windows,
         // Every request of a person is a change of its own.
         nonce: caller.request_id.unwrap_or_else(|| control.store.now().to_string()),
     };
-    let queued = control.store.enqueue(change).await?;
-    let id = queued.deployment.id().to_string();
-    if !queued.duplicate {
-        control.announce(&queued.deployment, "queued", "the change waits for its turn").await?;
-    }
-    if let Some(superseded) = queued.superseded {
-        let superseded = control.store.deployment(&layer, superseded).await?;
-        control.announce(&superseded, "superseded", &format!("superseded by {id}")).await?;
-    }
-    control.start_next(&layer).await?;
-    let answer = schema::Accepted {
-        layer,
+    let queued = control.queue(change).await?;
+    Ok(schema::Accepted {
+        layer: layer.to_owned(),
         number: queued.deployment.number,
-        id,
+        id: queued.deployment.id().to_string(),
         duplicate: queued.duplicate,
         superseded: queued.superseded,
-    };
-    Ok((StatusCode::ACCEPTED, Json(answer)))
+    })
 }
 
 /// The config of a layer that is to be planned or deployed again, checked as its deployment will see it.
-async fn configured(control: &Control, layer: &str, create: &Create) -> Result<(Source, Option<String>), ApiError> {
+pub(crate) async fn configured(control: &Control, layer: &str, create: &Create) -> Result<(Source, Checked), ApiError> {
     let key = key_of(control, layer, create).await?;
     let (object_key, version) = match &create.upload {
         None => (key.clone(), None),
@@ -141,7 +152,7 @@ async fn configured(control: &Control, layer: &str, create: &Create) -> Result<(
             "name the layer that the file declares",
         ));
     }
-    let environment = checked(control, &key, &file, &text, create.environment.as_deref()).await?;
+    let checked = control.check(&key, &file, &text, create.environment.as_deref()).await?;
     let source = Source {
         object: (object_key != key).then_some(object_key),
         version_id: object.version_id,
@@ -149,7 +160,7 @@ async fn configured(control: &Control, layer: &str, create: &Create) -> Result<(
         sequencer: None,
         key,
     };
-    Ok((source, environment))
+    Ok((source, checked))
 }
 
 /// The key of the layer's file: the given one if no other one owns the name, else the owner.
@@ -195,25 +206,8 @@ async fn object(control: &Control, key: &str, version: Option<&str>) -> Result<O
     }
 }
 
-/// Checks a file as its deployment will see it, and answers the environment that a service is deployed to.
-async fn checked(
-    control: &Control,
-    key: &str,
-    file: &LayerFile,
-    text: &landfall_config::Source,
-    choice: Option<&str>,
-) -> Result<Option<String>, ApiError> {
-    let environment = control.environment_of(key, file, choice).await?;
-    // What the service uses of an environment that is being made shows when its turn comes.
-    if environment.as_ref().is_none_or(|environment| environment.deployed) {
-        let chosen = environment.as_ref().map(ChosenEnvironment::named);
-        control.resolve_layer(file, text, chosen).await?;
-    }
-    Ok(environment.map(|environment| environment.name))
-}
-
 /// A layer that is to be destroyed: it must exist, and an environment must be empty.
-async fn destroyed(control: &Control, layer: &str) -> Result<(Source, Option<String>), ApiError> {
+pub(crate) async fn destroyed(control: &Control, layer: &str) -> Result<(Source, Checked), ApiError> {
     let record = known(control, layer).await?;
     let alive = control.store.living_services(layer).await?;
     if !alive.is_empty() {
@@ -228,5 +222,5 @@ async fn destroyed(control: &Control, layer: &str) -> Result<(Source, Option<Str
     }
     let environment = record.environment.filter(|_| record.scope == Some(Scope::Service));
     let source = Source { key: record.key.unwrap_or_default(), ..Source::default() };
-    Ok((source, environment))
+    Ok((source, Checked { environment, freeze_windows: record.freeze_windows }))
 }

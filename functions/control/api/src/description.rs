@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use crate::{decide, deployments, history, layers};
+use crate::{decide, deployments, ending, freeze, history, layers};
 
 /// The checked-in description.
 const CHECKED_IN: &str = include_str!("../../../../docs/openapi.json");
@@ -25,12 +25,17 @@ const CHECKED_IN: &str = include_str!("../../../../docs/openapi.json");
         layers::show,
         layers::outputs,
         layers::unlock,
+        freeze::freeze,
+        freeze::thaw,
         deployments::create,
         history::list,
         history::show,
         history::plan,
         history::events,
         decide::decide,
+        ending::cancel,
+        ending::resume,
+        ending::report,
     ),
     tags(
         (name = "layers", description = "The installation and its layers"),

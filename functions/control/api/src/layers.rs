@@ -45,9 +45,10 @@ pub(crate) async fn list(State(control): State<Control>) -> Result<Json<Value>, 
     let mut layers = Vec::new();
     for record in control.store.layers().await? {
         let queue = control.store.queue(&record.layer).await?;
-        let mut summary = json!(record);
+        let mut summary = shown(&record);
         summary["running"] = json!(queue.running);
         summary["waiting"] = json!(queue.waiting);
+        summary["freeze"] = json!(control.store.frozen(&record.layer).await?);
         layers.push(summary);
     }
     Ok(Json(json!({ "layers": layers })))
@@ -84,13 +85,23 @@ pub(crate) async fn show(
             complete: module.complete,
         })
         .collect();
-    let mut answer = json!(record);
+    let mut answer = shown(&record);
     answer["running"] = json!(queue.running);
     answer["waiting"] = json!(queue.waiting);
+    answer["freeze"] = json!(control.store.frozen(&layer).await?);
     answer["lease"] = json!(control.store.lease(&layer).await?);
     answer["modules"] = json!(modules);
     answer["services"] = json!(control.store.services(&layer).await?);
     Ok(Json(answer))
+}
+
+/// A layer's record without what only its next deployment needs.
+fn shown(record: &LayerRecord) -> Value {
+    let mut shown = json!(record);
+    if let Some(fields) = shown.as_object_mut() {
+        fields.remove("settings");
+    }
+    shown
 }
 
 /// Outputs of a layer's modules.

@@ -5,14 +5,16 @@ mod answer;
 mod decide;
 mod deployments;
 mod description;
+mod ending;
 mod extract;
+mod freeze;
 mod history;
 mod layers;
 pub mod schema;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use landfall_control::Control;
 
 pub use answer::{ApiError, Caller};
@@ -36,11 +38,15 @@ pub fn router(control: Control) -> Router {
         .route("/layers/{layer}", get(layers::show))
         .route("/layers/{layer}/outputs", get(layers::outputs))
         .route("/layers/{layer}/lease", delete(layers::unlock))
+        .route("/layers/{layer}/freeze", put(freeze::freeze).delete(freeze::thaw))
         .route("/layers/{layer}/deployments", get(history::list).post(deployments::create))
         .route("/layers/{layer}/deployments/{number}", get(history::show))
         .route("/layers/{layer}/deployments/{number}/plan", get(history::plan))
         .route("/layers/{layer}/deployments/{number}/events", get(history::events))
+        .route("/layers/{layer}/deployments/{number}/report", get(ending::report))
         .route("/layers/{layer}/deployments/{number}/approval", post(decide::decide))
+        .route("/layers/{layer}/deployments/{number}/cancel", post(ending::cancel))
+        .route("/layers/{layer}/deployments/{number}/resume", post(ending::resume))
         .fallback(answer::no_such_path)
         .method_not_allowed_fallback(answer::no_such_method)
         .layer(DefaultBodyLimit::max(extract::LONGEST_BODY))

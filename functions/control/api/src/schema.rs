@@ -3,6 +3,7 @@
 
 mod deployment;
 mod layer;
+mod report;
 
 pub use deployment::{
     Accepted, Action, Approval, Decided, Decision, Deployment, DeploymentDetail, Deployments, DocumentRef, Event,
@@ -10,8 +11,12 @@ pub use deployment::{
     Source, Status,
 };
 pub use layer::{
-    DeployedConfig, Installation, LayerDetail, LayerRecord, LayerStatus, LayerSummary, Layers, Lease, Module, Outputs,
-    Scope, Unlocked,
+    DeployedConfig, Freeze, FreezeWindow, Installation, LayerDetail, LayerRecord, LayerStatus, LayerSummary, Layers,
+    Lease, Module, Outputs, Scope, Unlocked,
+};
+pub use report::{
+    Cancellation, CancelledDeployment, CancelledHow, End, ModuleEnd, Report, ResourceAction, ResourceEnd,
+    ResourceFailure,
 };
 
 use serde::Serialize;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use lambda_runtime::Error;
-use landfall_control::Control;
-use landfall_state::{AcquireRequest, Action, Deployment, Lease, Phase, Scope, StateError, Status};
+use landfall_control::{Control, LayerSettings};
+use landfall_state::{AcquireRequest, Action, ApprovalRequest, Deployment, Lease, Phase, Scope, StateError, Status};
 use serde_json::{Value, json};
 
 use crate::finish::{belongs_to_another, run_document};
@@ -35,6 +35,9 @@ pub(crate) async fn admit(
     if belongs_to_another(&deployment, execution) {
         return Err(format!("another execution runs deployment {}", deployment.id()).into());
     }
+    if let Some(cancel) = &deployment.cancel {
+        return Err(cancel.sentence().into());
+    }
     if let Some(hash) = hash
         && deployment.plan.as_ref().is_none_or(|plan| plan.hash != hash)
     {
@@ -54,15 +57,11 @@ pub(crate) async fn admit(
         AcquireRequest { layer, environment: environment.as_deref(), holder: execution, doing: &doing, ttl: TTL };
     match control.store.acquire(request).await {
         Ok(lease) => {
-            // Looked at under the lease: from here on the environment stays as it is.
-            if hash.is_some()
-                && let Err(error) = refuse_other_environment(control, &deployment).await
-            {
+            if let Err(error) = control.store.phase(layer, number, Phase::Planning, None).await {
+                // It was cancelled in this moment: nothing was begun, and nobody must wait for its lease.
                 control.store.release(&lease).await?;
-                return Err(error);
+                return Err(error.into());
             }
-            let phase = if hash.is_some() { Phase::Applying } else { Phase::Planning };
-            control.store.phase(layer, number, phase, None).await?;
             Ok(json!({
                 "admitted": true,
                 "lease": lease,
@@ -102,19 +101,6 @@ async fn environment_of(control: &Control, layer: &str, choice: Option<String>) 
     Ok(record.filter(|record| record.scope == Some(Scope::Service)).and_then(|record| record.environment))
 }
 
-/// A service is approved as it fits its environment. When that was changed or destroyed while people thought about it,
-/// the plan is about an environment that is not there any more.
-async fn refuse_other_environment(control: &Control, deployment: &Deployment) -> Result<(), Error> {
-    let Some((run, _)) = run_document(control, deployment).await? else { return Ok(()) };
-    let Some(planned) = run.environment else { return Ok(()) };
-    let now = control.environment_context(&planned.name).await?;
-    if now == planned {
-        return Ok(());
-    }
-    let (id, name) = (deployment.id(), planned.name);
-    Err(format!("environment {name} was changed after {id} was planned; deploy again to see what changes now").into())
-}
-
 /// An environment is not destroyed while services live in it.
 async fn refuse_services(control: &Control, layer: &str) -> Result<(), Error> {
     let alive = control.store.living_services(layer).await?;
@@ -132,9 +118,15 @@ pub(crate) async fn ask_approval(
     task_token: &str,
     hash: &str,
 ) -> Result<Value, Error> {
-    control.store.ask_approval(&lease.layer, number, task_token, hash).await?;
-    control.store.release(lease).await?;
     let deployment = control.store.deployment(&lease.layer, number).await?;
+    let rule = match run_document(control, &deployment).await? {
+        Some((run, _)) => LayerSettings::of(&run.layer).map_err(|refusal| refusal.summary())?.approval,
+        None => return Err(format!("deployment {} has no run document", deployment.id()).into()),
+    };
+    let not_by = rule.separate.then_some(deployment.actor.0.as_str());
+    let asked = ApprovalRequest { plan_hash: hash, patience: rule.patience(), not_by };
+    control.store.ask_approval(&lease.layer, number, task_token, asked).await?;
+    control.store.release(lease).await?;
     let message = format!("waits for an approval: landfall approve {}", deployment.id());
     control.announce(&deployment, "approval-requested", &message).await?;
     Ok(json!({}))

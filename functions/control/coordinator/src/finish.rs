@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lambda_runtime::Error;
-use landfall_control::Control;
+use landfall_control::{Control, LayerSettings};
 use landfall_plan::RunDocument;
 use landfall_state::{
     AcquireRequest, Action, Deployed, DeployedConfig, Deployment, DocumentRef, Finished, LayerStatus, Lease, Outcome,
@@ -33,6 +33,12 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
         control.store.phase(ending.layer, ending.number, Phase::Finishing, None).await?;
         let runs = control.store.runs(ending.layer, ending.number).await?;
         let end = verdict(&deployment, &runs, ending.error.as_ref());
+        if end.status != Status::Succeeded
+            && let Err(error) = keep_report(control, &deployment, &runs).await
+        {
+            // The end of a deployment does not hang on its report.
+            tracing::error!(deployment = %deployment.id(), %error, "the report could not be made");
+        }
         let lease = match &ending.lease {
             Some(lease) => still_ours(control, &deployment, lease, ending.execution).await?,
             None => None,
@@ -49,7 +55,19 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
     let message = deployment.message.clone().unwrap_or_else(|| summary(&deployment));
     let kind = serde_json::to_value(deployment.status)?.as_str().unwrap_or("finished").to_owned();
     control.announce(&deployment, &kind, &message).await?;
-    start_waiting(control, &deployment).await
+    control.start_waiting(&deployment).await?;
+    Ok(())
+}
+
+/// Keeps what became of every resource, as the journal says it now.
+async fn keep_report(control: &Control, deployment: &Deployment, runs: &[Run]) -> Result<(), Error> {
+    let Some(plan) = &deployment.plan else { return Ok(()) };
+    let plan = serde_json::from_slice(&control.store.get_document(&plan.document).await?)?;
+    let journal = control.store.journal(&deployment.layer).await?;
+    let report = landfall_control::report(deployment, &plan, runs, &journal);
+    let document = control.store.put_document(serde_json::to_vec(&report)?).await?;
+    control.store.reported(&deployment.layer, deployment.number, &document).await?;
+    Ok(())
 }
 
 /// Whether another execution runs the deployment than this one: somebody started a copy by hand, which ends nothing.
@@ -117,6 +135,7 @@ async fn record_layer(
         landfall_plan::LayerScope::Environment => Scope::Environment,
         landfall_plan::LayerScope::Service => Scope::Service,
     };
+    let settings = LayerSettings::of(&run.0.layer).map_err(|refusal| refusal.summary())?;
     writer
         .layer_deployed(Deployed {
             scope,
@@ -126,6 +145,8 @@ async fn record_layer(
             account_id: &run.0.layer.account_id,
             status: Some(if succeeded { LayerStatus::Deployed } else { LayerStatus::Failed }),
             config,
+            freeze_windows: &settings.freeze,
+            settings: &run.0.layer.settings,
         })
         .await?;
     Ok(())
@@ -139,19 +160,6 @@ pub(crate) async fn run_document(
     let Some(reference) = deployment.run.clone() else { return Ok(None) };
     let bytes = control.store.get_document(&reference).await?;
     Ok(Some((serde_json::from_slice(&bytes)?, reference)))
-}
-
-/// What may begin now: the layer's own next deployment, the services that waited for their environment, the
-/// environment that waited for its services.
-async fn start_waiting(control: &Control, deployment: &Deployment) -> Result<(), Error> {
-    control.start_next(&deployment.layer).await?;
-    for service in control.store.services(&deployment.layer).await? {
-        control.start_next(&service).await?;
-    }
-    if let Some(environment) = &deployment.environment_choice {
-        control.start_next(environment).await?;
-    }
-    Ok(())
 }
 
 fn summary(deployment: &Deployment) -> String {

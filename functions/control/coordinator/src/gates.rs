@@ -2,7 +2,7 @@
 
 use lambda_runtime::Error;
 use landfall_control::Control;
-use landfall_state::{Gate, Lease, RunStatus, RunUpdate, SKIPPED, StateError, fail, succeed};
+use landfall_state::{CANCELLED, Gate, Lease, NOT_STARTED, RunStatus, RunUpdate, SKIPPED, StateError, fail, succeed};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -24,10 +24,14 @@ pub(crate) async fn wait(
             let cause = format!("not started because {} failed", failed.join(", "));
             fail(&control.sfn, task_token, SKIPPED, &cause).await?;
         }
+        Gate::Cancelled => fail(&control.sfn, task_token, CANCELLED, NOT_STARTED).await?,
         // Whoever settles the last of them answers the token. Without the lease nobody can settle anything; whoever
-        // loses it after this look finds the token.
+        // loses it, or cancels the deployment, after this look finds the token.
         Gate::Waiting(_) if !holds(control, lease).await? => {
             fail(&control.sfn, task_token, SKIPPED, LEASE_LOST).await?;
+        }
+        Gate::Waiting(_) if control.store.is_cancelled(lease).await? => {
+            fail(&control.sfn, task_token, CANCELLED, NOT_STARTED).await?;
         }
         Gate::Waiting(_) => {}
     }
@@ -42,21 +46,30 @@ pub(crate) async fn settle(
     module: &str,
     error: &Failure,
 ) -> Result<Value, Error> {
-    let skipped = error.error == SKIPPED;
-    let mut update = RunUpdate::status(if skipped { RunStatus::Skipped } else { RunStatus::Failed });
-    if skipped {
-        update.reason = Some(error.message());
-    } else {
+    let (status, kind) = match error.error.as_str() {
+        SKIPPED => (RunStatus::Skipped, "module-skipped"),
+        CANCELLED => (RunStatus::Cancelled, "module-cancelled"),
+        _ => (RunStatus::Failed, "module-failed"),
+    };
+    let mut update = RunUpdate::status(status);
+    if status == RunStatus::Failed {
         update.error = Some(error.message());
+    } else {
+        update.reason = Some(error.message());
     }
     match control.store.writer(lease).run_update(number, module, &update).await {
         Ok(()) => {
-            let kind = if skipped { "module-skipped" } else { "module-failed" };
             control.store.happened(&lease.layer, number, kind, Some(module), error.message()).await?;
         }
         // The module's function recorded its end before it died.
         Err(StateError::Conflict { .. }) => {}
-        Err(StateError::LeaseLost { .. }) => return release_waiting(control, lease, number).await,
+        Err(StateError::LeaseLost { .. }) => {
+            // Without its lease a deployment records nothing, so nobody would wake the modules that wait: they are
+            // told to give up, and the deployment comes to its end.
+            let (store, layer) = (&control.store, &lease.layer);
+            store.give_up_waiting(&control.sfn, layer, number, SKIPPED, LEASE_LOST).await?;
+            return Ok(json!({}));
+        }
         Err(error) => return Err(error.into()),
     }
     control.store.wake(&control.sfn, &lease.layer, number).await?;
@@ -66,15 +79,4 @@ pub(crate) async fn settle(
 async fn holds(control: &Control, lease: &Lease) -> Result<bool, Error> {
     let held = control.store.lease(&lease.layer).await?;
     Ok(held.is_some_and(|held| held.token == lease.token && held.holder == lease.holder))
-}
-
-/// Without its lease a deployment records nothing, so nobody would wake the modules that wait: they are told to give
-/// up, and the deployment comes to its end.
-async fn release_waiting(control: &Control, lease: &Lease, number: u64) -> Result<Value, Error> {
-    for run in control.store.runs(&lease.layer, number).await? {
-        if let Some(token) = run.task_token.as_deref().filter(|_| run.status == RunStatus::Waiting) {
-            fail(&control.sfn, token, SKIPPED, LEASE_LOST).await?;
-        }
-    }
-    Ok(json!({}))
 }

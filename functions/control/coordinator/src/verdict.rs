@@ -10,6 +10,7 @@ pub(crate) const DIED: &str = "Execution.";
 /// | error | runs | status |
 /// |---|---|---|
 /// | of the approval | any | cancelled |
+/// | any, cancelled | not all settled well | cancelled |
 /// | the execution died | all settled well, at least one | succeeded |
 /// | other | any | failed |
 /// | none | any failed or skipped | failed |
@@ -18,9 +19,20 @@ pub(crate) const DIED: &str = "Execution.";
 pub(crate) fn verdict(deployment: &Deployment, runs: &[Run], error: Option<&Failure>) -> Finished {
     let failed: Vec<&Run> = runs.iter().filter(|run| run.status == RunStatus::Failed).collect();
     let open: Vec<&str> = runs.iter().filter(|run| !run.status.is_settled()).map(|run| run.module.as_str()).collect();
+    let failed_text = |failed: &[&Run]| {
+        let details: Vec<String> = failed
+            .iter()
+            .map(|run| format!("{}: {}", run.module, run.error.as_deref().unwrap_or("no reason was recorded")))
+            .collect();
+        details.join("\n")
+    };
     let came_true = !runs.is_empty() && open.is_empty() && runs.iter().all(|run| run.status.is_met());
     // An execution that died after its last module was done has only failed to say so.
     let error = error.filter(|error| !(came_true && error.error.starts_with(DIED)));
+    if let Some(cancel) = deployment.cancel.as_ref().filter(|_| !came_true) {
+        let diagnostics = (!failed.is_empty()).then(|| failed_text(&failed));
+        return Finished { status: Status::Cancelled, outcome: None, message: Some(cancel.sentence()), diagnostics };
+    }
     if let Some(error) = error {
         let cancelled =
             error.error == "Landfall.NotApproved" || error.error == "States.Timeout" && runs_are_fresh(runs);
@@ -35,16 +47,8 @@ pub(crate) fn verdict(deployment: &Deployment, runs: &[Run], error: Option<&Fail
     if !failed.is_empty() {
         let names: Vec<&str> = failed.iter().map(|run| run.module.as_str()).collect();
         let message = format!("{} failed", names.join(", "));
-        let details: Vec<String> = failed
-            .iter()
-            .map(|run| format!("{}: {}", run.module, run.error.as_deref().unwrap_or("no reason was recorded")))
-            .collect();
-        return Finished {
-            status: Status::Failed,
-            outcome: None,
-            message: Some(message),
-            diagnostics: Some(details.join("\n")),
-        };
+        let diagnostics = Some(failed_text(&failed));
+        return Finished { status: Status::Failed, outcome: None, message: Some(message), diagnostics };
     }
     if !open.is_empty() && deployment.action != Action::Plan {
         let message = format!("{} did not come to an end", open.join(", "));
@@ -57,7 +61,8 @@ pub(crate) fn verdict(deployment: &Deployment, runs: &[Run], error: Option<&Fail
         Action::Deploy if changed => Outcome::Changed,
         Action::Deploy => Outcome::NoChanges,
     };
-    Finished { status: Status::Succeeded, outcome: Some(outcome), message: None, diagnostics: None }
+    let message = deployment.cancel.as_ref().map(|cancel| format!("done before it was {}", cancel.sentence()));
+    Finished { status: Status::Succeeded, outcome: Some(outcome), message, diagnostics: None }
 }
 
 fn runs_are_fresh(runs: &[Run]) -> bool {
@@ -83,6 +88,22 @@ mod tests {
             "number": 3, "module": module, "kind": "sqs", "status": status, "created_at": "2026-11-25T10:00:00Z",
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn a_cancelled_deployment_is_cancelled_unless_everything_was_done_before() {
+        let mut deployment = deployment("deploy");
+        let reason = Some("wrong file".to_owned());
+        let at = deployment.created_at;
+        deployment.cancel = Some(landfall_state::Cancellation { by: "ana".into(), reason, at });
+        let runs = [run("queue", RunStatus::Done), run("topic", RunStatus::Cancelled)];
+        let end = verdict(&deployment, &runs, None);
+        assert_eq!((end.status, end.message.as_deref()), (Status::Cancelled, Some("cancelled by ana: wrong file")));
+        let end = verdict(&deployment, &runs[..1], None);
+        assert_eq!((end.status, end.outcome), (Status::Succeeded, Some(Outcome::Changed)));
+        assert_eq!(end.message.as_deref(), Some("done before it was cancelled by ana: wrong file"));
+        let failure = Failure { error: "Lambda.Unknown".into(), cause: String::new() };
+        assert_eq!(verdict(&deployment, &[], Some(&failure)).status, Status::Cancelled, "while it planned");
     }
 
     fn judged(action: &str, runs: &[RunStatus], error: Option<&str>) -> (Status, Option<Outcome>) {

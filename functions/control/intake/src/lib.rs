@@ -2,8 +2,7 @@
 //! puts it into its layer's queue. Everything that is not acceptable becomes a visible rejected deployment.
 
 use lambda_runtime::Error;
-use landfall_config::LayerFile;
-use landfall_control::{ChosenEnvironment, Control, LoadedFile, Object, Refusal};
+use landfall_control::{Checked, Control, LoadedFile, Object, Refusal};
 use landfall_state::{Action, Actor, NewChange, Source, SourceOutcome, StateError};
 use serde::{Deserialize, Serialize};
 
@@ -127,42 +126,22 @@ impl Arrival<'_> {
                 return self.reject(&layer, refusal).await;
             }
         }
-        match self.check(&file, &source).await {
-            Ok(environment) => self.queue(&layer, environment).await,
+        let choice = self.content.metadata.get(ENVIRONMENT).map(String::as_str);
+        match self.control.check(&self.content.key, &file, &source, choice).await {
+            Ok(checked) => self.queue(&layer, checked).await,
             Err(Refusal::State(error)) => Err(error.into()),
             Err(refusal) => self.reject(&layer, refusal).await,
         }
     }
 
-    /// Checks the file as its deployment will see it, and answers the environment that a service is deployed to.
-    async fn check(&self, file: &LayerFile, source: &landfall_config::Source) -> Result<Option<String>, Refusal> {
-        let choice = self.content.metadata.get(ENVIRONMENT).map(String::as_str);
-        let environment = self.control.environment_of(&self.content.key, file, choice).await?;
-        // What the service uses of an environment that is being made shows when its turn comes.
-        if environment.as_ref().is_none_or(|environment| environment.deployed) {
-            let chosen = environment.as_ref().map(ChosenEnvironment::named);
-            self.control.resolve_layer(file, source, chosen).await?;
-        }
-        Ok(environment.map(|environment| environment.name))
-    }
-
-    async fn queue(&self, layer: &str, environment: Option<String>) -> Result<Taken, Error> {
-        let queued = match self.control.store.enqueue(self.change(layer, environment)).await {
+    async fn queue(&self, layer: &str, checked: Checked) -> Result<Taken, Error> {
+        let queued = match self.control.queue(self.change(layer, checked)).await {
             Ok(queued) => queued,
             // Both came while this one was checked.
             Err(StateError::Overtaken { .. }) => return Ok(ignored(OVERTAKEN)),
             Err(StateError::OwnedByOtherKey { layer, key }) => return self.belongs_to(&layer, &key).await,
             Err(error) => return Err(error.into()),
         };
-        if !queued.duplicate {
-            self.control.announce(&queued.deployment, "queued", "the change waits for its turn").await?;
-        }
-        if let Some(superseded) = queued.superseded {
-            let superseded = self.control.store.deployment(layer, superseded).await?;
-            let message = format!("superseded by {}", queued.deployment.id());
-            self.control.announce(&superseded, "superseded", &message).await?;
-        }
-        self.control.start_next(layer).await?;
         Ok(Taken::Queued { deployment: queued.deployment.id().to_string(), duplicate: queued.duplicate })
     }
 
@@ -179,7 +158,7 @@ impl Arrival<'_> {
 
     async fn reject(&self, layer: &str, refusal: Refusal) -> Result<Taken, Error> {
         let (message, text) = (refusal.summary(), refusal.rendered());
-        let rejected = self.control.store.reject(self.change(layer, None), &message, Some(&text)).await?;
+        let rejected = self.control.store.reject(self.change(layer, Checked::default()), &message, Some(&text)).await?;
         if !rejected.duplicate {
             self.control.announce(&rejected.deployment, "rejected", &text).await?;
         }
@@ -210,7 +189,7 @@ impl Arrival<'_> {
         Ok(if safe.is_empty() { "unnamed".to_owned() } else { safe })
     }
 
-    fn change(&self, layer: &str, environment: Option<String>) -> NewChange {
+    fn change(&self, layer: &str, checked: Checked) -> NewChange {
         let metadata = |name: &str| self.content.metadata.get(name).cloned();
         NewChange {
             layer: layer.to_owned(),
@@ -222,9 +201,11 @@ impl Arrival<'_> {
                 etag: self.content.etag.clone(),
                 sequencer: Some(self.sequencer.clone()),
             },
-            environment_choice: environment,
+            environment_choice: checked.environment,
             actor: Actor(metadata(ACTOR).unwrap_or_else(|| self.requester.clone())),
             commit: metadata(COMMIT),
+            resumes: None,
+            freeze_windows: checked.freeze_windows,
             nonce: String::new(),
         }
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lambda_runtime::Error;
-use landfall_control::Control;
+use landfall_control::{Control, LayerSettings, When};
 use landfall_plan::{Action as Change, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument};
-use landfall_state::{Action, DocumentRef, Lease, ModuleRecord, PlanRef, PlanSummary, RunStart};
+use landfall_state::{Action, DocumentRef, Lease, ModuleRecord, Phase, PlanRef, PlanSummary, RunStart};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::Part;
 
@@ -40,12 +40,14 @@ pub struct Assembled {
     pub hash: Option<String>,
     /// Modules that change, in order.
     pub modules: Vec<ToRun>,
+    /// Seconds for which an approval is waited for.
+    pub patience: u64,
 }
 
 impl Assembled {
     /// Of a change that was rejected.
     pub(crate) fn nothing() -> Self {
-        Self { decision: Decision::Nothing, plan: None, hash: None, modules: Vec::new() }
+        Self { decision: Decision::Nothing, plan: None, hash: None, modules: Vec::new(), patience: 0 }
     }
 }
 
@@ -65,8 +67,12 @@ pub(crate) async fn assemble(
     number: u64,
     run: &DocumentRef,
     parts: &[Part],
+    approved: Option<&str>,
 ) -> Result<Assembled, Error> {
     let deployment = control.store.deployment(&lease.layer, number).await?;
+    if let Some(cancel) = &deployment.cancel {
+        return Err(cancel.sentence().into());
+    }
     // Plans of many modules take their time; what is recorded from here on needs a lease that lives.
     control.store.renew(lease, &format!("planning {}", deployment.id()), PLANNING).await?;
     let run: RunDocument = serde_json::from_slice(&control.store.get_document(run).await?)?;
@@ -84,6 +90,7 @@ pub(crate) async fn assemble(
         modules,
         warnings: run.warnings.clone(),
     };
+    let rule = LayerSettings::of(&run.layer).map_err(|refusal| refusal.summary())?.approval;
     let (hash, counts, risk) = (plan.hash(), plan.counts(), plan.risk());
     let document = control.store.put_document(serde_json::to_vec(&plan)?).await?;
     let reference = PlanRef {
@@ -105,12 +112,15 @@ pub(crate) async fn assemble(
         Decision::Planned
     } else if changing.is_empty() {
         Decision::Nothing
-    } else if needs_approval(&plan, risk, &run.layer.settings) {
+    } else if approved == Some(hash.as_str()) {
+        Decision::Apply
+    } else if needs_approval(&plan, risk, rule.when) {
         Decision::Approve
     } else {
         Decision::Apply
     };
-    if matches!(decision, Decision::Approve | Decision::Apply) {
+    // What waits for an approval has begun nothing: it is planned again before it is applied.
+    if decision == Decision::Apply {
         begin(control, lease, number, &run, &plan).await?;
     }
     let modules = changing
@@ -122,8 +132,19 @@ pub(crate) async fn assemble(
         "{} to create, {} to update, {} to replace, {} to delete",
         counts.create, counts.update, counts.replace, counts.delete
     );
-    control.announce(&deployment, "planned", &message).await?;
-    Ok(Assembled { decision, plan: Some(document), hash: Some(hash), modules })
+    if decision == Decision::Apply {
+        control.store.phase(&lease.layer, number, Phase::Applying, None).await?;
+    }
+    let (event, message) = match approved {
+        None => ("planned", message),
+        Some(approved) if approved == hash => {
+            ("plan-confirmed", "planned again: it is the plan that was approved".to_owned())
+        }
+        Some(_) => ("plan-changed", format!("the plan that was approved does not fit any more; now {message}")),
+    };
+    control.announce(&deployment, event, &message).await?;
+    let patience = rule.patience().as_secs();
+    Ok(Assembled { decision, plan: Some(document), hash: Some(hash), modules, patience })
 }
 
 /// A module that has nothing to do itself is run all the same when something it needs makes or replaces resources:
@@ -143,14 +164,14 @@ fn spread(modules: &mut [ModulePlan]) {
 }
 
 /// `landfall: { approval: always | never | risky }` of the layer; a destroy always asks.
-fn needs_approval(plan: &Plan, risk: Risk, settings: &Value) -> bool {
+fn needs_approval(plan: &Plan, risk: Risk, when: When) -> bool {
     if plan.request == PlanRequest::Destroy {
         return !plan.is_empty();
     }
-    match settings.get("approval").and_then(Value::as_str) {
-        Some("always") => true,
-        Some("never") => false,
-        _ => risk == Risk::High,
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Risky => risk == Risk::High,
     }
 }
 

@@ -33,6 +33,9 @@ pub enum Request {
         run: Option<DocumentRef>,
         /// Plans of the modules, in the order of the run.
         parts: Vec<Part>,
+        /// Hash of the plan that was approved, when it is planned again before it is applied.
+        #[serde(default)]
+        approved: Option<String>,
     },
 }
 
@@ -61,8 +64,9 @@ pub async fn plan(control: Control, request: Request) -> Result<Answer, Error> {
     match request {
         Request::Prepare { lease, number } => prepare::prepare(&control, &lease, number).await.map(Answer::Prepared),
         Request::Assemble { run: None, .. } => Ok(Answer::Assembled(Assembled::nothing())),
-        Request::Assemble { lease, number, run: Some(run), parts } => {
-            assemble::assemble(&control, &lease, number, &run, &parts).await.map(Answer::Assembled)
+        Request::Assemble { lease, number, run: Some(run), parts, approved } => {
+            let approved = approved.as_deref();
+            assemble::assemble(&control, &lease, number, &run, &parts, approved).await.map(Answer::Assembled)
         }
     }
 }

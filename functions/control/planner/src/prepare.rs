@@ -7,13 +7,12 @@ use lambda_runtime::Error;
 use landfall_aws::Target;
 use landfall_catalog::{EnvironmentContext, Layer, Scope, support_files};
 use landfall_config::Diagnostic;
-use landfall_control::{ChosenEnvironment, Control, LoadedFile, Refusal};
+use landfall_control::{ChosenEnvironment, Control, LayerSettings, LoadedFile, Refusal};
 use landfall_plan::{ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{
     Action, Deployed, Deployment, DocumentRef, Finished, LayerRecord, Lease, ModuleRecord, Phase, StateError, Status,
 };
 use serde::Serialize;
-use serde_json::Value;
 
 /// Answer of `prepare`. A rejected change has neither run document nor target and no module: there is nothing to plan,
 /// and `assemble` answers without a look. An error would be one of the function, and raise its alarm, for what is only
@@ -63,7 +62,8 @@ pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Re
     };
     if deployment.action == Action::Deploy {
         // Where it lives is known before anything of it is made: a destroy after any crash has to look there.
-        control.store.writer(lease).layer_deployed(place(&run.layer)).await?;
+        let settings = LayerSettings::of(&run.layer).map_err(|refusal| refusal.summary())?;
+        control.store.writer(lease).layer_deployed(place(&run.layer, &settings)).await?;
     }
     let modules = run
         .modules
@@ -81,7 +81,7 @@ pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Re
     Ok(Prepared { rejected: false, run: Some(run), target: Some(target), modules, functions })
 }
 
-fn place(layer: &Layer) -> Deployed<'_> {
+fn place<'a>(layer: &'a Layer, settings: &'a LayerSettings) -> Deployed<'a> {
     Deployed {
         scope: match layer.scope {
             Scope::Environment => landfall_state::Scope::Environment,
@@ -93,6 +93,8 @@ fn place(layer: &Layer) -> Deployed<'_> {
         account_id: &layer.account_id,
         status: None,
         config: None,
+        freeze_windows: &settings.freeze,
+        settings: &layer.settings,
     }
 }
 
@@ -138,10 +140,12 @@ async fn run(control: &Control, deployment: &Deployment) -> Result<RunDocument, 
         refuse_to_move(&loaded.0, record.as_ref().filter(|_| !records.is_empty()))?;
         loaded
     };
+    LayerSettings::of(&layer)?;
     let modules = modules(control, &layer, &records)?;
     Ok(RunDocument {
         layer,
         number: deployment.number,
+        resumes: deployment.resumes,
         request: if deployment.action == Action::Destroy { PlanRequest::Destroy } else { PlanRequest::Deploy },
         environment,
         partition: control.settings.partition().to_owned(),
@@ -312,6 +316,7 @@ fn destroyed(name: &str, record: Option<LayerRecord>) -> Layer {
         Some(landfall_state::Scope::Environment) | None => Scope::Environment,
     };
     let environment = record.as_ref().and_then(|record| record.environment.clone()).unwrap_or_else(|| name.to_owned());
+    let settings = record.as_ref().map(|record| record.settings.clone()).unwrap_or_default();
     Layer {
         name: name.to_owned(),
         scope,
@@ -320,6 +325,6 @@ fn destroyed(name: &str, record: Option<LayerRecord>) -> Layer {
         region: record.as_ref().and_then(|record| record.region.clone()).unwrap_or_default(),
         account_id: record.and_then(|record| record.account_id).unwrap_or_default(),
         modules: Vec::new(),
-        settings: Value::Null,
+        settings,
     }
 }

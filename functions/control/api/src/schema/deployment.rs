@@ -161,6 +161,11 @@ pub struct Approval {
     /// When it was asked for.
     #[schema(format = DateTime)]
     pub requested_at: String,
+    /// Until when it may be decided.
+    #[schema(format = DateTime)]
+    pub expires_at: Option<String>,
+    /// Who may not give it, because it asked for the deployment.
+    pub not_by: Option<String>,
     /// What was decided.
     pub decision: Option<Decision>,
     /// By whom: an ARN.
@@ -205,12 +210,23 @@ pub struct Deployment {
     pub plan: Option<PlanRef>,
     /// The approval it asked for.
     pub approval: Option<Approval>,
+    /// Times in which it does not begin, as its config says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub freeze_windows: Vec<super::FreezeWindow>,
+    /// That somebody cancelled it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<super::Cancellation>,
+    /// The deployment that it goes on with.
+    pub resumes: Option<u64>,
     /// The deployment that took its place.
     pub superseded_by: Option<u64>,
     /// Why it failed, was rejected or waits.
     pub message: Option<String>,
     /// Rendered diagnostics of a rejected config or of modules that failed.
     pub diagnostics: Option<String>,
+    /// What became of every resource, when it did not succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<DocumentRef>,
     /// When the change was seen.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -247,6 +263,8 @@ pub enum RunStatus {
     Failed,
     /// Not begun, because something it needs failed.
     Skipped,
+    /// Not begun or not brought to its end, because the deployment was cancelled.
+    Cancelled,
     /// Nothing to do.
     Unchanged,
 }
@@ -281,6 +299,9 @@ pub struct Run {
     pub reason: Option<String>,
     /// Why it failed.
     pub error: Option<String>,
+    /// What failed, resource by resource.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<super::ResourceFailure>,
     /// What it changed.
     pub counts: RunCounts,
     /// AWS calls it made, by `service.Operation`.

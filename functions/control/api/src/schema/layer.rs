@@ -88,11 +88,43 @@ pub struct LayerRecord {
     pub last_deployment: Option<u64>,
     /// The config it was last brought to.
     pub config: Option<DeployedConfig>,
+    /// Times in which no deployment of it or of its services begins, as its config says.
+    pub freeze_windows: Vec<FreezeWindow>,
     /// When the record changed last.
     #[schema(format = DateTime)]
     pub updated_at: String,
     /// Schema of the record.
     pub schema: u32,
+}
+
+/// A time in which no deployment of a layer begins.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FreezeWindow {
+    /// From when.
+    #[schema(format = DateTime)]
+    pub from: String,
+    /// Until when.
+    #[schema(format = DateTime)]
+    pub until: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A freeze that somebody set.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Freeze {
+    /// Layer.
+    pub layer: String,
+    /// Until when.
+    #[schema(format = DateTime)]
+    pub until: String,
+    /// Why.
+    pub reason: String,
+    /// Who: an ARN.
+    pub by: String,
+    /// Since when.
+    #[schema(format = DateTime)]
+    pub since: String,
 }
 
 /// A layer in a list.
@@ -105,6 +137,8 @@ pub struct LayerSummary {
     pub running: Option<u64>,
     /// Number of the deployment that waits.
     pub waiting: Option<u64>,
+    /// The freeze that somebody set.
+    pub freeze: Option<Freeze>,
 }
 
 /// A layer.
@@ -117,6 +151,8 @@ pub struct LayerDetail {
     pub running: Option<u64>,
     /// Number of the deployment that waits.
     pub waiting: Option<u64>,
+    /// The freeze that somebody set.
+    pub freeze: Option<Freeze>,
     /// Who holds it.
     pub lease: Option<Lease>,
     /// Its deployed modules.

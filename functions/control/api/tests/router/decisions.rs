@@ -1,17 +1,24 @@
 //! Plans are decided on.
 
-use landfall_state::{Decision, Finished, Status};
+use std::time::Duration;
+
+use landfall_state::{ApprovalRequest, Decision, Finished, Status};
 use serde_json::json;
 
 use crate::world::{ADA, Answer, BOB, World};
 
 const PATH: &str = "/layers/shop/deployments/1/approval";
 
+pub(crate) async fn ask(world: &World, number: u64, not_by: Option<&str>) {
+    let asked = ApprovalRequest { plan_hash: "hash", patience: Duration::from_secs(600), not_by };
+    world.control.store.ask_approval("shop", number, "a task token", asked).await.unwrap();
+}
+
 /// A deployment that waits for an approval of the plan `hash`.
 async fn asked() -> World {
     let world = World::new().await;
     let (number, _) = world.running("shop").await;
-    world.control.store.ask_approval("shop", number, "a task token", "hash").await.unwrap();
+    ask(&world, number, None).await;
     world
 }
 
@@ -73,7 +80,7 @@ async fn a_deployment_that_waits_for_nobody_is_not_decided_on() {
     world.running("shop").await;
     let early = decide(&world, ADA, "approve", "hash").await;
     assert_eq!((early.status, early.error().1), (409, "deployment shop/1 does not ask for an approval"));
-    world.control.store.ask_approval("shop", 1, "a task token", "hash").await.unwrap();
+    ask(&world, 1, None).await;
     let end = Finished { status: Status::Cancelled, outcome: None, message: None, diagnostics: None };
     assert!(world.control.store.finish("shop", 1, end).await.unwrap());
     let late = decide(&world, ADA, "approve", "hash").await;
@@ -82,4 +89,15 @@ async fn a_deployment_that_waits_for_nobody_is_not_decided_on() {
     let body = json!({ "decision": "approve", "plan_hash": "hash" });
     let missing = world.ask("POST", "/layers/shop/deployments/7/approval", Some(body)).await;
     assert_eq!((missing.status, missing.error().1), (404, "deployment shop/7 does not exist"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asked_for_it_may_not_approve_it_where_the_settings_say_so() {
+    let world = World::new().await;
+    let (number, _) = world.running("shop").await;
+    ask(&world, number, Some(ADA)).await;
+    let own = decide(&world, ADA, "approve", "hash").await;
+    assert_eq!((own.status, own.error().0), (409, "conflict"));
+    assert!(own.error().1.contains("let only somebody else approve it"), "{own:?}");
+    assert_eq!(decide(&world, BOB, "approve", "hash").await.status, 200);
 }

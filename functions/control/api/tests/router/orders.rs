@@ -104,14 +104,10 @@ async fn a_list_has_at_most_a_hundred_and_can_be_of_one_version() {
     let world = World::new().await;
     for number in 1..=103u32 {
         let version = if number == 4 || number == 50 { "searched".to_owned() } else { format!("v{number}") };
+        let source = Source { key: "prod.yaml".to_owned(), version_id: Some(version), ..Source::default() };
         let change = NewChange {
-            layer: "prod".to_owned(),
-            action: Action::Deploy,
-            source: Source { key: "prod.yaml".to_owned(), version_id: Some(version), ..Source::default() },
-            environment_choice: None,
-            actor: Actor("uploader".to_owned()),
-            commit: None,
             nonce: number.to_string(),
+            ..NewChange::new("prod", Action::Deploy, source, Actor("uploader".to_owned()))
         };
         let diagnostics = "long ".repeat(6_000);
         world.control.store.reject(change, "not valid", Some(&diagnostics)).await.unwrap();

@@ -15,6 +15,8 @@ use crate::described;
 
 /// Who asks, unless a test says otherwise: the caller in the recorded event.
 pub(crate) const ADA: &str = "arn:aws:sts::123456789012:assumed-role/developer/ada";
+/// Whose deployments run.
+pub(crate) const UPLOADER: &str = "uploader";
 /// Somebody else.
 pub(crate) const BOB: &str = "arn:aws:iam::123456789012:user/bob";
 
@@ -119,14 +121,10 @@ impl World {
 
     /// A deployment of a layer that runs, in an execution that runs.
     pub(crate) async fn running(&self, layer: &str) -> (u64, String) {
+        let source = Source { key: format!("{layer}.yaml"), ..Source::default() };
         let change = NewChange {
-            layer: layer.to_owned(),
-            action: Action::Deploy,
-            source: Source { key: format!("{layer}.yaml"), ..Source::default() },
-            environment_choice: None,
-            actor: Actor("uploader".to_owned()),
-            commit: None,
             nonce: self.control.store.now().to_string(),
+            ..NewChange::new(layer, Action::Deploy, source, Actor(UPLOADER.to_owned()))
         };
         self.control.store.enqueue(change).await.unwrap();
         let started = self.control.start_next(layer).await.unwrap().unwrap();

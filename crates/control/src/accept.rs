@@ -1,0 +1,63 @@
+//! Accepting a change: the file checked as its deployment will see it, and the change put into its layer's queue.
+//! Whoever brings a change, an event or a request, does it this way.
+
+use landfall_config::{LayerFile, Source};
+use landfall_state::{Enqueued, FreezeWindow, NewChange, StateError};
+
+use crate::entry::Control;
+use crate::layer_settings::LayerSettings;
+use crate::load::ChosenEnvironment;
+use crate::refusal::Refusal;
+
+/// What a change has to carry of its file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// The environment that a service is deployed to.
+    pub environment: Option<String>,
+    /// Times in which its deployment does not begin.
+    pub freeze_windows: Vec<FreezeWindow>,
+}
+
+impl Control {
+    /// Checks the file at `key` of the config bucket as its deployment will see it.
+    ///
+    /// # Errors
+    /// Every diagnostic of the file, or why the installation cannot take it.
+    pub async fn check(
+        &self,
+        key: &str,
+        file: &LayerFile,
+        source: &Source,
+        choice: Option<&str>,
+    ) -> Result<Checked, Refusal> {
+        let environment = self.environment_of(key, file, choice).await?;
+        let mut freeze_windows = Vec::new();
+        // What the service uses of an environment that is being made shows when its turn comes.
+        if environment.as_ref().is_none_or(|environment| environment.deployed) {
+            let chosen = environment.as_ref().map(ChosenEnvironment::named);
+            let loaded = self.resolve_layer(file, source, chosen).await?;
+            freeze_windows = LayerSettings::of(&loaded.resolved.layer)?.freeze;
+        }
+        Ok(Checked { environment: environment.map(|environment| environment.name), freeze_windows })
+    }
+
+    /// Puts a change into its layer's queue, announces what became of it and of the one whose place it took, and starts
+    /// it if nothing is in its way.
+    ///
+    /// # Errors
+    /// Those of [`landfall_state::Store::enqueue`].
+    pub async fn queue(&self, change: NewChange) -> Result<Enqueued, StateError> {
+        let layer = change.layer.clone();
+        let queued = self.store.enqueue(change).await?;
+        if !queued.duplicate {
+            self.announce(&queued.deployment, "queued", "the change waits for its turn").await?;
+        }
+        if let Some(superseded) = queued.superseded {
+            let superseded = self.store.deployment(&layer, superseded).await?;
+            let message = format!("superseded by {}", queued.deployment.id());
+            self.announce(&superseded, "superseded", &message).await?;
+        }
+        self.start_next(&layer).await?;
+        Ok(queued)
+    }
+}

@@ -1,0 +1,172 @@
+//! The settings of a layer's deployments, from the key `landfall` of its file.
+
+use std::time::Duration;
+
+use landfall_catalog::Layer;
+use landfall_state::{FreezeWindow, Timestamp};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::refusal::Refusal;
+
+/// Settings of a layer's deployments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerSettings {
+    /// Who has to approve what.
+    pub approval: Approval,
+    /// What happens when a deployment fails.
+    pub on_failure: OnFailure,
+    /// Times in which none begins.
+    pub freeze: Vec<FreezeWindow>,
+}
+
+/// Who has to approve what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Approval {
+    /// Which changes wait.
+    pub when: When,
+    /// Whether the one who asked for the deployment may not approve it.
+    pub separate: bool,
+    /// Days after which a plan that nobody approved is given up.
+    expires_days: u64,
+}
+
+/// Which changes wait for an approval; a destroy always does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// Those that lose data.
+    Risky,
+    /// All.
+    Always,
+    /// None.
+    Never,
+}
+
+/// What happens when a deployment fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// What was made stays, for a deployment that goes on.
+    Hold,
+    /// What the deployment created is removed, but never data.
+    Rollback,
+}
+
+impl Approval {
+    const DEFAULT: Self = Self { when: When::Risky, separate: false, expires_days: 7 };
+
+    /// How long a plan waits for somebody to decide.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(self.expires_days * 24 * 60 * 60)
+    }
+}
+
+/// The shape in which the catalogue leaves them: validated, with defaults.
+#[derive(Debug, Deserialize)]
+struct Raw {
+    approval: Short<Approval, When>,
+    on_failure: OnFailure,
+    freeze: Option<Vec<Window>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Short<T, W> {
+    Whole(T),
+    Word(W),
+}
+
+#[derive(Debug, Deserialize)]
+struct Window {
+    from: String,
+    until: String,
+    reason: Option<String>,
+}
+
+impl LayerSettings {
+    /// Those of a resolved layer.
+    ///
+    /// # Errors
+    /// A date that does not exist, a window that ends before it begins.
+    pub fn of(layer: &Layer) -> Result<Self, Refusal> {
+        Self::read(&layer.settings)
+    }
+
+    fn read(settings: &Value) -> Result<Self, Refusal> {
+        let none = Self { approval: Approval::DEFAULT, on_failure: OnFailure::Hold, freeze: Vec::new() };
+        if settings.is_null() {
+            return Ok(none);
+        }
+        let raw: Raw = serde_json::from_value(settings.clone()).map_err(|error| {
+            Refusal::new(
+                format!("the settings under `landfall` are not understood: {error}"),
+                "update the installation with `landfall bootstrap`",
+            )
+        })?;
+        let approval = match raw.approval {
+            Short::Whole(approval) => approval,
+            Short::Word(when) => Approval { when, ..Approval::DEFAULT },
+        };
+        let windows = raw.freeze.unwrap_or_default();
+        let freeze = windows.iter().enumerate().map(|(at, window)| window.read(at)).collect::<Result<_, _>>()?;
+        Ok(Self { approval, on_failure: raw.on_failure, freeze })
+    }
+}
+
+impl Window {
+    fn read(&self, at: usize) -> Result<FreezeWindow, Refusal> {
+        let moment = |field: &str, text: &str| {
+            let whole = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00Z") };
+            whole.parse::<Timestamp>().map_err(|_| {
+                Refusal::new(format!("landfall.freeze[{at}].{field}: there is no {text}"), "name a day that exists")
+            })
+        };
+        let (from, until) = (moment("from", &self.from)?, moment("until", &self.until)?);
+        if until <= from {
+            return Err(Refusal::new(
+                format!("landfall.freeze[{at}]: it ends ({}) before it begins ({})", self.until, self.from),
+                "correct one of the two; `until` is the first moment in which deployments begin again",
+            ));
+        }
+        Ok(FreezeWindow { from, until, reason: self.reason.clone().unwrap_or_default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    fn read(settings: &Value) -> LayerSettings {
+        LayerSettings::read(settings).unwrap()
+    }
+
+    #[test]
+    fn an_approval_is_a_word_or_the_whole_of_it() {
+        let word = read(&json!({ "approval": "always", "on_failure": "rollback", "freeze": null }));
+        assert_eq!((word.approval.when, word.approval.separate), (When::Always, false));
+        assert_eq!(word.on_failure, OnFailure::Rollback);
+        let whole = json!({ "when": "risky", "separate": true, "expires_days": 2 });
+        let whole = read(&json!({ "approval": whole, "on_failure": "hold", "freeze": null })).approval;
+        assert!(whole.separate);
+        assert_eq!(whole.patience(), Duration::from_secs(2 * 86_400));
+        assert_eq!(read(&Value::Null).approval, Approval::DEFAULT);
+    }
+
+    #[test]
+    fn freeze_windows_are_days_or_moments_that_exist_and_end_after_they_begin() {
+        let window = |from: &str, until: &str| {
+            let freeze = json!([{ "from": from, "until": until, "reason": "sale" }]);
+            LayerSettings::read(&json!({ "approval": "risky", "on_failure": "hold", "freeze": freeze }))
+        };
+        let good = window("2026-12-24", "2026-12-27T08:00Z").unwrap().freeze;
+        assert_eq!(good[0].from.to_string(), "2026-12-24T00:00:00Z");
+        assert_eq!(good[0].until.to_string(), "2026-12-27T08:00:00Z");
+        let none = window("2026-02-30", "2026-03-01").unwrap_err();
+        assert_eq!(none.summary(), "landfall.freeze[0].from: there is no 2026-02-30");
+        let turned = window("2026-12-24", "2026-12-23").unwrap_err();
+        assert!(turned.summary().contains("it ends (2026-12-23) before it begins (2026-12-24)"));
+    }
+}
