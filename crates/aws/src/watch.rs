@@ -205,10 +205,11 @@ fn reads_only(operation: &str) -> bool {
     VERBS.iter().any(|verb| operation.starts_with(verb))
 }
 
-/// Whether a second call may make a second thing, by the verb in the operation's name as AWS uses them. Where a name or
-/// a client token keeps AWS from it, nothing is lost: the next step looks for what there is.
+/// Whether a second call may make a second thing, or is refused because of the first, by the verb in the operation's
+/// name as AWS uses them. Where a client token keeps AWS from it, nothing is lost: the next step looks for what there is.
 fn makes_another(operation: &str) -> bool {
-    ["Create", "Allocate", "Run", "Register", "Import"].iter().any(|verb| operation.starts_with(verb))
+    const VERBS: [&str; 8] = ["Allocate", "Associate", "Attach", "Authorize", "Create", "Import", "Register", "Run"];
+    VERBS.iter().any(|verb| operation.starts_with(verb))
 }
 
 fn operation(cfg: &ConfigBag) -> (String, String) {

@@ -221,17 +221,22 @@ async fn find_by_tags(kms: &aws_sdk_kms::Client, tags: &Tags) -> Result<Option<S
     while let Some(key) = keys.next().await {
         let key = key.explain("ListKeys", "keys")?;
         let Some(id) = key.key_id() else { continue };
-        let found = kms.list_resource_tags().key_id(id).send().await.explain("ListResourceTags", id);
+        let found = all_tags(kms, id).await;
         // Keys of AWS and keys of others may refuse to show their tags: they are not ours.
         let Some(found) = tolerate(found, &["AccessDeniedException", "NotFoundException"])? else { continue };
         let ours = tags
             .iter()
-            .all(|(name, value)| found.tags().iter().any(|tag| tag.tag_key() == name && tag.tag_value() == value));
+            .all(|(name, value)| found.iter().any(|tag| tag.tag_key() == name && tag.tag_value() == value));
         if ours && is_alive(kms, id).await? {
             return Ok(Some(id.to_owned()));
         }
     }
     Ok(None)
+}
+
+async fn all_tags(kms: &aws_sdk_kms::Client, id: &str) -> Result<Vec<Tag>> {
+    let pages = kms.list_resource_tags().key_id(id).into_paginator().items().send();
+    pages.collect::<std::result::Result<_, _>>().await.explain("ListResourceTags", id)
 }
 
 async fn is_alive(kms: &aws_sdk_kms::Client, id: &str) -> Result<bool> {
@@ -254,24 +259,22 @@ async fn observe_one(kms: &aws_sdk_kms::Client, id: &str, alias: Option<&str>) -
     let policy = async { kms.get_key_policy().key_id(&id).send().await.explain("GetKeyPolicy", &id) };
     let rotation =
         async { kms.get_key_rotation_status().key_id(&id).send().await.explain("GetKeyRotationStatus", &id) };
-    let tags = async { kms.list_resource_tags().key_id(&id).send().await.explain("ListResourceTags", &id) };
     let aliases = async {
         if alias.is_none() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        kms.list_aliases().key_id(&id).send().await.explain("ListAliases", &id).map(Some)
+        let pages = kms.list_aliases().key_id(&id).into_paginator().items().send();
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.explain("ListAliases", &id)
     };
-    let (policy, rotation, tags, aliases) = tokio::try_join!(policy, rotation, tags, aliases)?;
+    let (policy, rotation, tags, aliases) = tokio::try_join!(policy, rotation, all_tags(kms, &id), aliases)?;
     let tags: Tags = tags
-        .tags()
         .iter()
         .filter(|tag| !tag.tag_key().starts_with("aws:"))
         .map(|tag| (tag.tag_key().to_owned(), tag.tag_value().to_owned()))
         .collect();
     let alias = alias.and_then(|wanted| {
-        let all = aliases.as_ref()?.aliases();
-        let exact = all.iter().find(|alias| alias.alias_name() == Some(wanted));
-        exact.or_else(|| all.first())?.alias_name()
+        let exact = aliases.iter().find(|alias| alias.alias_name() == Some(wanted));
+        exact.or_else(|| aliases.first())?.alias_name()
     });
     let properties = json!({
         "description": metadata.description().unwrap_or_default(),

@@ -105,10 +105,11 @@ async fn holder(aws: &Aws, key: &str, environment: &str) -> Result<Option<String
     if !is_usable(aws, key).await? {
         return Ok(None);
     }
-    let tags = kms(aws).list_resource_tags().key_id(key).send().await.explain("ListResourceTags", key);
+    let pages = kms(aws).list_resource_tags().key_id(key).into_paginator().items().send();
+    let tags = pages.collect::<std::result::Result<Vec<_>, _>>().await.explain("ListResourceTags", key);
     // A key of another account does not show its tags, and is no environment of this one.
     let Some(tags) = tolerate(tags, &["AccessDeniedException", "NotFoundException"])? else { return Ok(None) };
-    let layer = tags.tags().iter().find(|tag| tag.tag_key() == LAYER_TAG).map(|tag| tag.tag_value().to_owned());
+    let layer = tags.iter().find(|tag| tag.tag_key() == LAYER_TAG).map(|tag| tag.tag_value().to_owned());
     Ok(layer.filter(|layer| layer != environment))
 }
 
