@@ -224,9 +224,8 @@ async fn find_by_tags(kms: &aws_sdk_kms::Client, tags: &Tags) -> Result<Option<S
         let found = all_tags(kms, id).await;
         // Keys of AWS and keys of others may refuse to show their tags: they are not ours.
         let Some(found) = tolerate(found, &["AccessDeniedException", "NotFoundException"])? else { continue };
-        let ours = tags
-            .iter()
-            .all(|(name, value)| found.iter().any(|tag| tag.tag_key() == name && tag.tag_value() == value));
+        let ours =
+            tags.iter().all(|(name, value)| found.iter().any(|tag| tag.tag_key() == name && tag.tag_value() == value));
         if ours && is_alive(kms, id).await? {
             return Ok(Some(id.to_owned()));
         }
