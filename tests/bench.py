@@ -96,11 +96,12 @@ def release_builds() -> tuple[Path, str]:
     """Builds the functions as `landfall bootstrap` does: for arm64 where Rust has that target, else for this machine."""
     listed = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
     arm = (Path(listed) / "lib/rustlib/aarch64-unknown-linux-gnu").exists() or installing.architecture() == "arm64"
-    folder = installing.target_dir() / "lambda"
-    command = ["cargo", "lambda", "build", "--release", "--locked", "--output-format", "binary", "--lambda-dir", str(folder)]
+    architecture, flag = ("arm64", "--arm64") if arm else ("x86_64", "--x86-64")
+    folder = installing.target_dir() / "lambda" / architecture
+    command = ["cargo", "lambda", "build", "--release", "--locked", "--output-format", "binary", flag]
     packages = [word for name in installing.functions().values() for word in ("--package", name)]
-    subprocess.run([*command, *(["--arm64"] if arm else []), *packages], cwd=installing.ROOT, check=True)
-    return folder, "arm64" if arm else installing.architecture()
+    subprocess.run([*command, "--lambda-dir", str(folder), *packages], cwd=installing.ROOT, check=True)
+    return folder, architecture
 
 
 def packages() -> None:

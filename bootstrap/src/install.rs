@@ -78,7 +78,8 @@ impl Options {
     }
 
     fn lambda_folder(&self) -> PathBuf {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from);
+        // Cargo runs in the repository and takes the folder from there.
+        let target = self.root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
         target.join("lambda").join(self.architecture.parameter())
     }
 }
@@ -231,11 +232,11 @@ fn build(options: &Options, functions: &[Function], progress: &dyn Progress) -> 
     progress.step("building the functions with cargo-lambda (the first time takes a while)");
     let mut cargo = Command::new("cargo");
     cargo
-        .args(["lambda", "build", "--release", "--output-format", "binary", "--lambda-dir"])
+        .args(["lambda", "build", "--release", "--locked", "--output-format", "binary"])
+        // Said for both: without it cargo-lambda takes the processor of this machine.
+        .arg(if options.architecture == Architecture::Arm64 { "--arm64" } else { "--x86-64" })
+        .arg("--lambda-dir")
         .arg(options.lambda_folder());
-    if options.architecture == Architecture::Arm64 {
-        cargo.arg("--arm64");
-    }
     for function in functions {
         cargo.args(["--package", &function.binary()]);
     }
