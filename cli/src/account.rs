@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::args::Place;
 use crate::error::{Exit, Failure, chain};
-use crate::http::{no_credentials, sdk_transport};
+use crate::http::{no_credentials, refused_credentials, sdk_transport};
 
 /// The account, region and installation that a command talks to.
 pub struct Account {
@@ -71,6 +71,10 @@ impl Account {
     /// Where the API is: given, remembered, or the output `ApiUrl` of the stack.
     pub async fn api_url(&self) -> Result<String, Failure> {
         if let Some(url) = &self.place.api {
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                return Err(Failure::new(Exit::Invalid, format!("`{url}` is no address of an API"))
+                    .with_hint("--api and LANDFALL_API take the stack's output ApiUrl: https://…"));
+            }
             return Ok(url.trim_end_matches('/').to_owned());
         }
         let key = self.remembered_as().await?;
@@ -100,12 +104,15 @@ impl Account {
         let client = aws_sdk_cloudformation::Client::new(&self.config);
         let answer = client.describe_stacks().stack_name(stack).send().await.map_err(|error| {
             let text = error.message().map_or_else(|| chain(&error), str::to_owned);
+            if let Some(failure) = refused_credentials(&text) {
+                return failure;
+            }
             match error.code() {
                 Some("ValidationError") => Failure::new(
                     Exit::NotFound,
                     format!("Landfall is not installed: no stack {stack} in {}", self.region),
                 )
-                .with_hint("install it: landfall bootstrap; or say where it is: --stack, --region, --api"),
+                .with_hint("install it: landfall bootstrap\nor say where it is: --stack, --region, --api"),
                 Some("AccessDenied" | "AccessDeniedException") => {
                     Failure::new(Exit::Unreachable, format!("the stack {stack} cannot be read: {text}")).with_hint(
                         "allow cloudformation:DescribeStacks on it, or give the address: --api or LANDFALL_API",
@@ -184,10 +191,11 @@ impl Account {
 
     /// The access key stands for the account without a call: it belongs to exactly one.
     async fn remembered_as(&self) -> Result<String, Failure> {
+        let profile = self.place.profile.as_deref();
         let Some(provider) = self.config.credentials_provider() else {
-            return Err(no_credentials(&std::io::Error::other("no source of credentials is configured")));
+            return Err(no_credentials(&std::io::Error::other("no source of credentials is configured"), profile));
         };
-        let credentials = provider.provide_credentials().await.map_err(|error| no_credentials(&error))?;
+        let credentials = provider.provide_credentials().await.map_err(|error| no_credentials(&error, profile))?;
         let endpoint = self.config.endpoint_url().unwrap_or_default();
         let identity = [credentials.access_key_id(), &self.region, &self.place.stack, endpoint].join("|");
         Ok(hex::encode(Sha256::digest(identity))[..32].to_owned())

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::account::Account;
 use crate::api::{Accepted, Deployment, Event, Installation, Layer, entries, read};
 use crate::error::{Exit, Failure};
-use crate::http::{Answer, Broken, Http, segment};
+use crate::http::{Answer, Broken, Http, refused_credentials, segment};
 
 /// Pauses before a request is sent again.
 const PAUSES: [Duration; 3] = [Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(3)];
@@ -41,7 +41,7 @@ impl Client {
         let url = account.api_url().await?;
         let Some(credentials) = account.config.credentials_provider() else {
             let error = std::io::Error::other("no source of credentials is configured");
-            return Err(crate::http::no_credentials(&error));
+            return Err(crate::http::no_credentials(&error, None));
         };
         let http = Http::new(credentials, account.region.clone());
         Ok(Self { account, http, url: Mutex::new(url) })
@@ -220,6 +220,12 @@ impl Client {
             .or_else(|| answer.body.as_str())
             .unwrap_or_default()
             .trim();
+        if own.is_null()
+            && matches!(answer.status, 401 | 403)
+            && let Some(failure) = refused_credentials(said)
+        {
+            return failure;
+        }
         let hint = own["hint"].as_str().map(str::to_owned);
         let plain_path = path.split('?').next().unwrap_or(path);
         let (exit, message, fallback) = match answer.status {

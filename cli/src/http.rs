@@ -94,7 +94,7 @@ impl Http {
     }
 
     async fn signed(&self, method: &str, url: &str, body: Option<&Value>) -> Result<HttpRequest, Failure> {
-        let credentials = self.credentials.provide_credentials().await.map_err(|error| no_credentials(&error))?;
+        let credentials = self.credentials.provide_credentials().await.map_err(|error| no_credentials(&error, None))?;
         let invalid = |error: &dyn std::error::Error| {
             Failure::new(Exit::Invalid, format!("cannot send a request to {url}: {}", chain(error)))
         };
@@ -131,18 +131,37 @@ impl Http {
 }
 
 /// What to do when the credential chain finds nothing.
-pub fn no_credentials(error: &dyn std::error::Error) -> Failure {
+pub fn no_credentials(error: &dyn std::error::Error, profile: Option<&str>) -> Failure {
     let text = chain(error);
-    // The SDK lists every source that it looked into; what to do is the same for all of them.
-    let message = if text.contains("no credentials found in chain") || text.contains("no source of credentials") {
-        "no AWS credentials were found".to_owned()
-    } else {
-        format!("no AWS credentials: {text}")
+    // The SDK lists every source that it looked into, or tells of the last one, which is a machine in EC2: what to do is
+    // the same for all of them.
+    let found_none = ["no credentials found in chain", "no source of credentials", "IMDS"];
+    let is_none = found_none.iter().any(|sign| text.contains(sign));
+    let profile = profile.map(str::to_owned).or_else(|| std::env::var("AWS_PROFILE").ok());
+    let profile = profile.filter(|profile| !profile.is_empty());
+    let message = match profile {
+        Some(profile) if is_none => format!("no AWS credentials were found for profile {profile}"),
+        None if is_none => "no AWS credentials were found".to_owned(),
+        _ => format!("no AWS credentials: {text}"),
     };
-    Failure::new(Exit::Unreachable, message).with_hint(
-        "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n\
-         for the local AWS: eval \"$(landfall local env)\"",
-    )
+    Failure::new(Exit::Unreachable, message)
+        .with_hint(format!("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n{FOR_THE_LOCAL_AWS}"))
+}
+
+const FOR_THE_LOCAL_AWS: &str = "for the local AWS: eval \"$(landfall local env)\"";
+
+/// What to do when AWS, or API Gateway, does not take the credentials: `None` when it says something else.
+pub fn refused_credentials(said: &str) -> Option<Failure> {
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+    let signs = ["security token", "security credentials", "Signature expired", "signature we calculated"];
+    let is_about_them = signs.iter().any(|sign| said.contains(sign));
+    is_about_them.then(|| {
+        Failure::new(
+            Exit::Unreachable,
+            format!("AWS does not take the credentials: {}", said.trim().trim_end_matches('.')),
+        )
+        .with_hint(format!("sign in again, or look at AWS_PROFILE and AWS_ACCESS_KEY_ID\n{FOR_THE_LOCAL_AWS}"))
+    })
 }
 
 /// A path segment with everything escaped that is not plainly a name.

@@ -516,3 +516,10 @@ fn a_rejection_shows_each_mistake_once() {
     assert_eq!(text.matches("is not ours").count(), 1, "{text}");
     assert!(text.contains("✗ shop/12 was rejected\n"), "{text}");
 }
+
+#[test]
+fn credentials_that_are_over_are_not_a_missing_permission() {
+    let said = json!({ "message": "The security token included in the request is expired" });
+    let installation = Installation::new().answer("GET /layers", 403, said);
+    insta::assert_snapshot!(transcript(&installation, &["status"]));
+}

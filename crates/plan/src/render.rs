@@ -199,6 +199,9 @@ fn render_resource(page: &mut Page, resource: &ResourceChange, brief: Option<Bri
         line.push_str(&page.tone(Tone::Remark, "# deleted outside Landfall"));
     }
     page.line(2, &line);
+    if let Some(name) = resource.name.as_deref().filter(|_| is_name_below(page, resource)) {
+        page.line(6, name);
+    }
     match brief {
         Some(_) => page.hides = true,
         None => attributes(page, &resource.attributes, resource.action == Action::Create),
@@ -216,11 +219,17 @@ fn render_resource(page: &mut Page, resource: &ResourceChange, brief: Option<Bri
     }
 }
 
+/// Whether the name that a user looks for has no room behind the kind: broken, it could not be copied.
+fn is_name_below(page: &Page, resource: &ResourceChange) -> bool {
+    let name = resource.name.as_deref().map_or(0, width);
+    name > 0 && 4 + width(&resource.resource) + 2 + width(&resource.kind) + 2 + name > page.style.width
+}
+
 /// Name, kind and the name that a user looks for.
 fn head(page: &Page, resource: &ResourceChange) -> String {
     let mut head =
         format!("{}  {}", page.tone(Tone::Strong, &resource.resource), page.tone(Tone::Quiet, &resource.kind));
-    if let Some(name) = &resource.name {
+    if let Some(name) = resource.name.as_ref().filter(|_| !is_name_below(page, resource)) {
         head.push_str("  ");
         head.push_str(name);
     }

@@ -303,3 +303,14 @@ fn a_layer_that_was_never_deployed_is_said_to_be_nowhere() {
     };
     assert_eq!(render(&nowhere, style(100)), "No changes. checkout has nothing to destroy.\n");
 }
+
+#[test]
+fn a_name_that_has_no_room_stands_on_a_line_of_its_own() {
+    let mut bucket = resource("log-bucket", "AWS::S3::Bucket", Action::Create, vec![]);
+    bucket.name = Some("lf-staging-logging-bucket-6582395176fafdbd".into());
+    let text = render(&plan(vec![module("base", "base", vec![bucket])]), style(60));
+    assert!(
+        text.contains("+ log-bucket  AWS::S3::Bucket\n      lf-staging-logging-bucket-6582395176fafdbd\n"),
+        "{text}"
+    );
+}

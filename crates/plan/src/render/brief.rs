@@ -2,9 +2,9 @@
 
 use crate::change::{Action, ResourceChange};
 use crate::module::ModulePlan;
-use crate::render::Page;
 use crate::render::attribute::width;
 use crate::render::paint::Tone;
+use crate::render::{Page, is_name_below};
 
 /// A module that makes more than this many resources shows them without their attributes.
 const MANY: usize = 10;
@@ -46,7 +46,9 @@ impl Brief {
     /// Name, kind and the name that a user looks for, under those of the other lines.
     pub fn head(self, page: &Page, new: &ResourceChange) -> String {
         let resource = page.tone(Tone::Strong, format!("{:<1$}", new.resource, self.resource));
-        let Some(name) = &new.name else { return format!("{resource}  {}", page.tone(Tone::Quiet, &new.kind)) };
+        let Some(name) = new.name.as_ref().filter(|_| !is_name_below(page, new)) else {
+            return format!("{resource}  {}", page.tone(Tone::Quiet, &new.kind));
+        };
         format!("{resource}  {}  {name}", page.tone(Tone::Quiet, format!("{:<1$}", new.kind, self.kind)))
     }
 }
