@@ -43,6 +43,10 @@ test-rust: setup
 test-system: build
 	@$(STEP) test-system -- $(PYTHON) -m pytest tests
 
+.PHONY: test-faults
+test-faults: build ## Break every AWS call of the demo in every way; takes hours. LANDFALL_FAULTS_SECONDS=600 bounds it.
+	@LANDFALL_FAULTS=all $(PYTHON) -m pytest tests/test_faults.py
+
 .PHONY: lint
 lint: setup ## Check format, lints, licences, the template and the state machines.
 	@$(STEP) format -- cargo fmt --all --check
