@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::args::Place;
 use crate::error::{Exit, Failure, chain};
-use crate::http::{no_credentials, refused_credentials, sdk_transport};
+use crate::http::{no_answer, no_credentials, refused_credentials, sdk_transport};
 
 /// The account, region and installation that a command talks to.
 pub struct Account {
@@ -106,6 +106,10 @@ impl Account {
             let text = error.message().map_or_else(|| chain(&error), str::to_owned);
             if let Some(failure) = refused_credentials(&text) {
                 return failure;
+            }
+            if error.code().is_none() {
+                let place = self.config.endpoint_url().map_or_else(|| self.region.clone(), str::to_owned);
+                return no_answer("CloudFormation", &place, &text);
             }
             match error.code() {
                 Some("ValidationError") => Failure::new(

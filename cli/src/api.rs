@@ -213,6 +213,18 @@ pub struct Lease {
     pub doing: String,
 }
 
+/// A freeze of a layer.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Freeze {
+    /// Until when.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub by: String,
+}
+
 /// A deployed module.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -248,6 +260,8 @@ pub struct Layer {
     pub running: Option<u64>,
     /// Number that waits.
     pub waiting: Option<u64>,
+    /// The freeze that somebody set.
+    pub freeze: Option<Freeze>,
     /// Who holds it.
     pub lease: Option<Lease>,
     /// Its modules.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::account::Account;
 use crate::api::{Accepted, Deployment, Event, Installation, Layer, entries, read};
 use crate::error::{Exit, Failure};
-use crate::http::{Answer, Broken, Http, refused_credentials, segment};
+use crate::http::{Answer, Broken, Http, no_answer, refused_credentials, segment};
 
 /// Pauses before a request is sent again.
 const PAUSES: [Duration; 3] = [Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(3)];
@@ -118,6 +118,11 @@ impl Client {
         }
     }
 
+    /// What became of every resource of a deployment that did not succeed, as it came.
+    pub async fn report(&self, layer: &str, number: u64) -> Result<Value, Failure> {
+        self.get(&format!("{}/deployments/{number}/report", layer_path(layer))).await
+    }
+
     /// Outputs of a layer, as they came.
     pub async fn outputs(&self, layer: &str) -> Result<Value, Failure> {
         self.get(&format!("{}/outputs", layer_path(layer))).await
@@ -204,8 +209,7 @@ impl Client {
                 } else {
                     "the address came from the stack's output ApiUrl and is looked up again next time"
                 };
-                let text = format!("Landfall does not answer at {}: {reason}", self.url());
-                Err(Failure::new(Exit::Unreachable, text).with_hint(hint))
+                Err(no_answer("Landfall", &self.url(), &reason).with_hint_if_none(hint))
             }
         }
     }

@@ -148,6 +148,19 @@ pub fn no_credentials(error: &dyn std::error::Error, profile: Option<&str>) -> F
         .with_hint(format!("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n{FOR_THE_LOCAL_AWS}"))
 }
 
+/// What to do when nobody answers at an address. On this machine that is the local AWS.
+pub fn no_answer(who: &str, url: &str, reason: &str) -> Failure {
+    // Which layer of the transport noticed it tells a reader nothing.
+    let reason = reason.rsplit("error: ").next().unwrap_or(reason);
+    let host = url.split("://").last().unwrap_or(url).split(['/', ':']).next().unwrap_or_default();
+    if host == "127.0.0.1" || host == "localhost" || host.ends_with(".localhost") {
+        return Failure::new(Exit::Unreachable, format!("the local AWS does not answer at {url}: {reason}")).with_hint(
+            "start it: landfall local up\nto work with AWS itself: unset AWS_ENDPOINT_URL and its credentials",
+        );
+    }
+    Failure::new(Exit::Unreachable, format!("{who} does not answer at {url}: {reason}"))
+}
+
 const FOR_THE_LOCAL_AWS: &str = "for the local AWS: eval \"$(landfall local env)\"";
 
 /// What to do when AWS, or API Gateway, does not take the credentials: `None` when it says something else.

@@ -13,6 +13,7 @@ mod http;
 mod keys;
 mod live;
 mod plan_view;
+mod report_view;
 mod steps;
 mod tables;
 mod travelling;

@@ -118,7 +118,7 @@ pub fn runs_table(ui: &Ui, detail: &Detail, now: Timestamp) -> String {
             let tone = match run.status.as_str() {
                 "done" => Tone::Create,
                 "failed" => Tone::Delete,
-                "skipped" => Tone::Update,
+                "skipped" | "cancelled" => Tone::Update,
                 "running" | "pending" => Tone::Remark,
                 _ => Tone::Quiet,
             };

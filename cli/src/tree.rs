@@ -62,7 +62,7 @@ pub fn doing(deployment: &Deployment, runs: &[Run]) -> String {
             let (mut all, mut ended) = (0, 0);
             for run in changing {
                 all += 1;
-                ended += usize::from(matches!(run.status.as_str(), "done" | "failed" | "skipped"));
+                ended += usize::from(matches!(run.status.as_str(), "done" | "failed" | "skipped" | "cancelled"));
             }
             let verb = if deployment.action == "destroy" { "destroying" } else { "applying" };
             if all == 0 { verb.to_owned() } else { format!("{verb}: {ended} of {} done", counted(all, "module")) }
@@ -136,7 +136,7 @@ fn symbol(run: &Run, look: &Look) -> (u8, Option<Tone>, String) {
     match run.status.as_str() {
         "done" => (1, Some(Tone::Create), "✓".to_owned()),
         "failed" => (4, Some(Tone::Delete), "✗".to_owned()),
-        "skipped" => (2, Some(Tone::Update), "⊘".to_owned()),
+        "skipped" | "cancelled" => (2, Some(Tone::Update), "⊘".to_owned()),
         "running" | "pending" => (3, Some(Tone::Remark), spinner(look)),
         _ => (0, Some(Tone::Quiet), "·".to_owned()),
     }
@@ -163,6 +163,7 @@ fn says(run: &Run, all: &[Run]) -> (Option<Tone>, String) {
             let error = text(&run.error).unwrap_or_else(|| "no reason was recorded".to_owned());
             (Some(Tone::Delete), error.lines().next().unwrap_or_default().to_owned())
         }
+        "cancelled" => (Some(Tone::Update), reason.lines().next().unwrap_or("cancelled").to_owned()),
         "skipped" => (Some(Tone::Update), if reason.is_empty() { "skipped".to_owned() } else { reason }),
         "pending" => (None, if reason.is_empty() { "waits for AWS".to_owned() } else { format!("waits: {reason}") }),
         _ => (None, reason),
@@ -181,7 +182,7 @@ fn waits_for(run: &Run, all: &[Run]) -> Option<String> {
 }
 
 fn is_settled(run: &Run) -> bool {
-    matches!(run.status.as_str(), "done" | "failed" | "skipped" | "unchanged")
+    matches!(run.status.as_str(), "done" | "failed" | "skipped" | "cancelled" | "unchanged")
 }
 
 fn remark(text: String) -> Branch {

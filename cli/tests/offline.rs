@@ -196,3 +196,17 @@ fn files_that_are_not_there_are_errors_with_their_place_beside_all_others() {
     let found = run(folder.path(), &arguments);
     assert!(!found.stdout.contains("there is no site"), "{}", found.stdout);
 }
+
+#[test]
+fn a_local_aws_that_is_down_is_said_to_be_down() {
+    let folder = folder();
+    // Nobody listens on port 1.
+    let variables = [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL", "http://localhost:1"),
+        ("AWS_ACCESS_KEY_ID", "000000000000"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    let arguments = ["status"];
+    insta::assert_snapshot!(run_with(folder.path(), &variables, &arguments).transcript(&arguments));
+}

@@ -7,12 +7,13 @@ MiniStack lacks is added before it starts.
 
 import ministack.app as ministack
 
-from landfall_local import cloudformation, ec2, iam_policies, policy_context, service_linked_roles
+from landfall_local import cloudformation, ec2, iam_policies, policy_context, service_linked_roles, step_functions
 
 cloudformation.install()
 ec2.install()
 policy_context.install()
 service_linked_roles.install()
+step_functions.install()
 # Last: it goes on from what the others answer.
 iam_policies.install()
 behind_proxy = ministack.app

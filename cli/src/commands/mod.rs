@@ -4,7 +4,9 @@ mod bootstrap;
 mod decide;
 mod deploy;
 mod destroy;
+mod ending;
 mod events;
+mod freeze;
 mod history;
 mod local;
 mod outputs;
@@ -59,6 +61,11 @@ async fn run(ui: &Ui, cli: Cli) -> Result<Exit, Failure> {
         Command::Approve(args) => decide::approve(ui, &connect(place).await?, &args).await,
         Command::Reject(args) => decide::reject(ui, &connect(place).await?, &args).await,
         Command::Destroy(args) => destroy::run(ui, &connect(place).await?, &args).await,
+        Command::Cancel(args) => ending::cancel(ui, &connect(place).await?, &args).await,
+        Command::Resume(args) => ending::resume(ui, &connect(place).await?, &args).await,
+        Command::Report(args) => ending::report(ui, &connect(place).await?, &args).await,
+        Command::Freeze(args) => freeze::freeze(ui, &connect(place).await?, &args).await,
+        Command::Thaw(args) => freeze::thaw(ui, &connect(place).await?, &args).await,
         Command::Unlock(args) => unlock::run(ui, &connect(place).await?, &args).await,
         Command::Bootstrap(args) => bootstrap::run(ui, place, &args).await,
         Command::Local(command) => local::run(ui, &command).await,

@@ -82,6 +82,10 @@ async fn one_layer(ui: &Ui, client: &Client, name: &str) -> Result<Exit, Failure
         let since = lease.since.map(|since| format!(", since {}", duration(since, now))).unwrap_or_default();
         facts.push(("locked for", format!("{}{since}", lease.doing)));
     }
+    if let Some(freeze) = &layer.freeze {
+        let until = freeze.until.map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default();
+        facts.push(("frozen", format!("until {until} by {}: {}", freeze.by, freeze.reason)));
+    }
     if !layer.services.is_empty() {
         facts.push(("services", layer.services.join(", ")));
     }

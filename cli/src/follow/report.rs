@@ -5,8 +5,9 @@ use landfall_plan::Tone;
 use serde_json::{Value, json};
 
 use super::{End, Ended, Follow};
-use crate::api::{Counts, Deployment, Detail, text};
+use crate::api::{Counts, Deployment, Detail, read, text};
 use crate::error::{Exit, Failure};
+use crate::report_view::Report;
 use crate::tables::outputs_table;
 use crate::ui::{Ui, is_laid_out, precise};
 
@@ -26,8 +27,16 @@ pub(super) async fn tell(follow: &Follow<'_>, ended: Ended) -> Result<Exit, Fail
         follow.ui.answer(&as_json(&ended, &outputs, exit));
         return Ok(exit);
     }
+    let report = match (&ended.why, deployment.status.as_str()) {
+        // How it ended is told also where the report cannot be read.
+        (End::Final, "failed" | "cancelled") => {
+            let report = follow.client.report(follow.layer, follow.number).await;
+            report.and_then(|report| read::<Report>(&report)).ok()
+        }
+        _ => None,
+    };
     match ended.why {
-        End::Final => finished(follow.ui, &ended, &outputs),
+        End::Final => finished(follow.ui, &ended, &outputs, report.as_ref()),
         End::NeedsApproval => needs_approval(follow.ui, &ended),
         End::Later => {
             follow.ui.line("Nothing was decided; the deployment waits.");
@@ -84,7 +93,7 @@ fn interrupted(ui: &Ui, deployment: &Deployment) {
     }
 }
 
-fn finished(ui: &Ui, ended: &Ended, outputs: &Value) {
+fn finished(ui: &Ui, ended: &Ended, outputs: &Value, report: Option<&Report>) {
     let detail = &ended.detail;
     match detail.deployment.status.as_str() {
         "succeeded" => succeeded(ui, ended, outputs),
@@ -100,9 +109,12 @@ fn finished(ui: &Ui, ended: &Ended, outputs: &Value) {
         "cancelled" => {
             let why = detail.deployment.message.as_deref().unwrap_or("nobody approved it");
             ui.line(format!("{} {} was cancelled: {why}", ui.tone(Tone::Update, "⊘"), detail.deployment.id()));
-            ui.line("Nothing was changed.");
+            match report {
+                Some(report) if report.resources.iter().any(|end| end.end != "not-started") => account(ui, report),
+                _ => ui.line("Nothing was changed."),
+            }
         }
-        _ => failed(ui, detail),
+        _ => failed(ui, detail, report),
     }
 }
 
@@ -157,7 +169,18 @@ fn rejected(ui: &Ui, deployment: &Deployment) {
     }
 }
 
-fn failed(ui: &Ui, detail: &Detail) {
+/// What became of every resource, and how to go on.
+fn account(ui: &Ui, report: &Report) {
+    for line in report.lines(ui) {
+        ui.note(line);
+    }
+    if report.resumable {
+        let hint = ui.paint_errors.tone(Tone::Remark, "  go on:");
+        ui.note(format!("{hint} landfall resume {}", report.id));
+    }
+}
+
+fn failed(ui: &Ui, detail: &Detail, report: Option<&Report>) {
     let deployment = &detail.deployment;
     let message = deployment.message.as_deref().unwrap_or("no reason was recorded");
     let cross = ui.paint_errors.tone(Tone::Delete, "✗");
@@ -168,6 +191,12 @@ fn failed(ui: &Ui, detail: &Detail) {
             ui.note(headline);
             ui.note(explained(ui, 2, message));
         }
+    }
+    if let Some(report) = report {
+        account(ui, report);
+        let hint = ui.paint_errors.tone(Tone::Remark, "  hint:");
+        ui.note(format!("{hint} everything that happened: landfall events {}", deployment.id()));
+        return;
     }
     for run in &detail.runs {
         match run.status.as_str() {
