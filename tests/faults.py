@@ -213,6 +213,8 @@ class Lane:
                 struck = self.proxy.struck()
                 shape.calls = self.proxy.calls()
                 shape.plan = summary(ended)
+                if struck and fault.kind.startswith("killed") and not any(call["killed"] for call in shape.calls):
+                    raise Broken("the process was not found, so nothing was killed")
             # From now on nothing is broken.
             if fault and fault.place:
                 self.proxy.set()

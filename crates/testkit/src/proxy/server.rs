@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response, Uri, header};
 use http_body_util::{BodyExt, Full};
@@ -82,7 +82,7 @@ impl Server {
         }
         match &verdict.fault {
             Some(Effect::Drop { place: Place::Before }) => bail!("broken before the call"),
-            Some(Effect::Kill { place: Place::Before }) => return self.killed(peer).await,
+            Some(Effect::Kill { place: Place::Before }) => return self.kill(&verdict, peer).await,
             _ => {}
         }
         let refused = refusal(&call, &verdict);
@@ -94,9 +94,9 @@ impl Server {
         let body = body.collect().await.context("the answer broke off")?.to_bytes();
         let text = std::str::from_utf8(&body).unwrap_or_default();
         let changed = self.state.answered(&call, &verdict, head.status.as_u16(), text);
-        match verdict.fault {
+        match &verdict.fault {
             Some(Effect::Drop { place: Place::After }) => bail!("broken after the call"),
-            Some(Effect::Kill { place: Place::After }) => return self.killed(peer).await,
+            Some(Effect::Kill { place: Place::After }) => return self.kill(&verdict, peer).await,
             _ => {}
         }
         // The length of what an answer to HEAD would have stays as it is.
@@ -112,9 +112,13 @@ impl Server {
         Ok(Response::from_parts(head, Full::new(changed.map_or(body, Bytes::from))))
     }
 
-    async fn killed(&self, peer: SocketAddr) -> Result<Response<Full<Bytes>>> {
+    async fn kill(&self, verdict: &Verdict, peer: SocketAddr) -> Result<Response<Full<Bytes>>> {
         let killed = tokio::task::spawn_blocking(move || peer::process(peer).is_some_and(peer::kill)).await?;
-        Err(anyhow!(if killed { "the process was killed" } else { "there was no process to kill" }))
+        if !killed {
+            bail!("there was no process to kill");
+        }
+        self.state.killed(verdict);
+        bail!("the process was killed")
     }
 
     async fn forward(&self, head: Parts, body: Bytes) -> Result<Response<Incoming>> {

@@ -37,6 +37,8 @@ pub struct Entry {
     pub status: Option<u16>,
     /// The id of what it created.
     pub created: Option<String>,
+    /// Whether the process that made it was killed.
+    pub killed: bool,
 }
 
 /// What becomes of a call.
@@ -160,8 +162,19 @@ impl State {
             reached: false,
             status: None,
             created: None,
+            killed: false,
         });
         verdict
+    }
+
+    /// Logs that the process was killed.
+    pub(super) fn killed(&self, verdict: &Verdict) {
+        let mut inner = self.lock();
+        if inner.epoch == verdict.epoch
+            && let Some(entry) = inner.log.get_mut(verdict.number)
+        {
+            entry.killed = true;
+        }
     }
 
     /// Logs what AWS answered. Answers a body to send instead, if another is to be sent.
