@@ -209,6 +209,8 @@ fn render_resource(page: &mut Page, resource: &ResourceChange, brief: Option<Bri
     match (resource.risk, resource.reason.as_str()) {
         (Risk::Low, "") => {}
         (Risk::Low, reason) => page.sentence(6, "", Tone::Quiet, reason),
+        // The symbol has said it.
+        (Risk::Elevated, "it is deleted") if resource.action == Action::Delete => {}
         (Risk::Elevated, "") => page.sentence(6, "! ", Tone::Update, "elevated risk"),
         (Risk::Elevated, reason) => page.sentence(6, "! elevated risk: ", Tone::Update, reason),
         (Risk::High, "") => page.sentence(6, "! ", Tone::Delete, "high risk"),

@@ -314,3 +314,11 @@ fn a_name_that_has_no_room_stands_on_a_line_of_its_own() {
         "{text}"
     );
 }
+
+#[test]
+fn a_deletion_without_data_says_no_more_than_its_symbol() {
+    let mut gone = resource("group", "AWS::EC2::SecurityGroup", Action::Delete, vec![]);
+    (gone.risk, gone.reason) = (Risk::Elevated, "it is deleted".into());
+    let text = render(&plan(vec![module("base", "base", vec![gone])]), style(100));
+    assert!(text.contains("- group  AWS::EC2::SecurityGroup\n\n1 to delete"), "{text}");
+}
