@@ -27,6 +27,9 @@ def test_a_changed_file_updates_in_place(landfall):
     landfall.deploy(f"{layer}.yaml", environment(layer, QUEUE.format(delay=0)), layer)
     ended = landfall.deploy(f"{layer}.yaml", environment(layer, QUEUE.format(delay=7)), layer)
     assert (ended["outcome"], ended["plan"]["summary"]["update"]) == ("changed", 1)
+    events = landfall.get(f"/layers/{layer}/deployments/{ended['number']}/events")["events"]
+    # What does not happen is not counted.
+    assert [event["message"] for event in events if event["kind"] == "planned"] == ["1 to update"]
     sqs = landfall.account.client("sqs")
     url = sqs.get_queue_url(QueueName=f"{layer}-{layer}-orders")["QueueUrl"]
     assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])["Attributes"]["DelaySeconds"] == "7"

@@ -128,10 +128,7 @@ pub(crate) async fn assemble(
         .filter_map(|changing| run.modules.iter().find(|module| module.name == changing.module))
         .map(|module| ToRun { module: module.name.clone(), function: module.function.clone() })
         .collect();
-    let message = format!(
-        "{} to create, {} to update, {} to replace, {} to delete",
-        counts.create, counts.update, counts.replace, counts.delete
-    );
+    let message = landfall_plan::summary(counts);
     if decision == Decision::Apply {
         control.store.phase(&lease.layer, number, Phase::Applying, None).await?;
     }
