@@ -124,7 +124,7 @@ class Lane:
         self.proxy = proxied.Proxy(local_aws.endpoint)
         self.installation = installing.install(self.account, binaries, behind=self.proxy.endpoint)
         self.landfall = conftest.Landfall(self.installation)
-        self.table = self.account.client("dynamodb")
+        self.table, self.sqs = self.account.client("dynamodb"), self.account.client("sqs")
         self.before = inventory(self.account)
         self.uploads = 0
 
@@ -149,6 +149,11 @@ class Lane:
     def newest(self, layer: str) -> dict:
         found = self.items(layer, "DEPLOYMENT#", ScanIndexForward=False, Limit=1)
         return found[0] if found else {"number": 0, "status": "none"}
+
+    def dead_letters(self) -> int:
+        url = self.sqs.get_queue_url(QueueName=f"{self.installation.stack}-dead-letters")["QueueUrl"]
+        name = "ApproximateNumberOfMessages"
+        return int(self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
     # What is done.
 
@@ -178,11 +183,14 @@ class Lane:
         approved = False
         last = {}
 
+        dead = self.dead_letters()
+
         def look():
             nonlocal approved, last
             last = self.newest(layer)
             if int(last["number"]) <= before:
-                return None
+                # Not silently: the event that nobody could handle raises an alarm.
+                return {"status": "dead letter"} if self.dead_letters() > dead else None
             if last["status"] in ("succeeded", "failed", "rejected", "superseded", "cancelled"):
                 return last
             if last.get("phase") == "awaiting-approval" and not approved:

@@ -7,8 +7,17 @@ MiniStack lacks is added before it starts.
 
 import ministack.app as ministack
 
-from landfall_local import cloudformation, ec2, iam_policies, policy_context, service_linked_roles, step_functions
+from landfall_local import (
+    async_events,
+    cloudformation,
+    ec2,
+    iam_policies,
+    policy_context,
+    service_linked_roles,
+    step_functions,
+)
 
+async_events.install()
 cloudformation.install()
 ec2.install()
 policy_context.install()
