@@ -71,7 +71,10 @@ pub(super) async fn denied<M: Module>(example: &Example, baseline: &Baseline) ->
     world.plan::<M>(&mut first).await;
     let End::Failed(why) = world.apply::<M>(&first).await else { panic!("{name}: {action} is denied") };
     let hint = why.lines().find(|line| line.trim_start().starts_with("hint:")).unwrap_or_default();
-    assert!(hint.contains(&action) && hint.contains("to role restricted"), "{name}: the action and the role are named: {why}");
+    assert!(
+        hint.contains(&action) && hint.contains("to role restricted"),
+        "{name}: the action and the role are named: {why}"
+    );
     let on = hint.split(&format!("{action} on ")).nth(1).and_then(|rest| rest.split_whitespace().next());
     assert!(on.is_some_and(|on| on.len() > 1), "{name}: the resource is named: {why}");
     world.permit().await;

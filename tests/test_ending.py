@@ -1,0 +1,170 @@
+"""Deployments that are stopped, frozen, gone on with and accounted for; approvals that bind to what is there."""
+
+import json
+
+import proxied
+import pytest
+from conftest import ACCOUNT, Landfall, environment, service, until
+from proxied import rule
+
+import installation as installing
+
+# Of its own, because AWS is slow and broken in it.
+SLOW = "000000000888"
+
+TWO = """modules:
+  - name: first
+    type: sqs
+  - name: second
+    type: sqs
+    depends_on: [first]
+"""
+
+
+@pytest.fixture(scope="module")
+def slow(local_aws):
+    """An installation whose functions reach AWS through the fault proxy."""
+    proxied.build()
+    proxy = proxied.Proxy(local_aws.endpoint)
+    account = installing.Account(endpoint=local_aws.endpoint, id=SLOW)
+    landfall = Landfall(installing.install(account, installing.build(), behind=proxy.endpoint))
+    landfall.proxy = proxy
+    yield landfall
+    proxy.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_broken(request):
+    yield
+    if "slow" in request.fixturenames:
+        request.getfixturevalue("slow").proxy.reset()
+
+
+def config(layer: str, modules: str = TWO) -> str:
+    return environment(layer, modules).replace(ACCOUNT, SLOW)
+
+
+def over(landfall, layer: str, number: int) -> dict:
+    def look():
+        one = landfall.get(f"/layers/{layer}/deployments/{number}")["deployment"]
+        return one if one["status"] not in ("queued", "running") else None
+
+    return until(look, f"{layer}/{number} is over")
+
+
+def queues(landfall, layer: str) -> list[str]:
+    found = landfall.account.client("sqs").list_queues(QueueNamePrefix=f"{layer}-").get("QueueUrls", [])
+    return sorted(url.rsplit("-", 1)[1] for url in found)
+
+
+def test_a_cancelled_deployment_ends_what_it_began_and_the_next_one_goes_on(slow):
+    layer = slow.name("cancelled")
+    slow.proxy.set(rule("delay", times=None, operation="CreateQueue", with_={"milliseconds": 2500}))
+    begun = slow.deployment_of(layer, slow.upload(f"{layer}.yaml", config(layer)))
+    number = begun["number"]
+    until(lambda: slow.proxy.calls(operation="CreateQueue"), "the first queue is being made")
+    said = slow.installation.landfall("cancel", layer, "--reason", "wrong file")
+    assert f"{layer}/{number} ends" in said.stdout
+    ended = over(slow, layer, number)
+    assert ended["status"] == "cancelled" and "wrong file" in ended["message"]
+    assert queues(slow, layer) == ["first"]
+
+    report = slow.get(f"/layers/{layer}/deployments/{number}/report")
+    ends = {(end["module"], end["resource"]): end["end"] for end in report["resources"]}
+    assert ends["first", "queue"] == "done" and ends["second", "queue"] == "not-started"
+    assert report["resumable"]
+    status = slow.installation.landfall("status", layer).stdout
+    assert "cancelled" in status
+
+    slow.proxy.reset()
+    resumed = slow.installation.landfall("resume", layer, "--yes")
+    assert f"{layer}/{number + 1} succeeded" in resumed.stdout
+    assert queues(slow, layer) == ["first", "second"]
+    # What is recorded as done is not asked about, and nothing is made twice.
+    urls = [json.dumps(call) for call in slow.proxy.calls(service="sqs")]
+    assert len([call for call in urls if '"CreateQueue"' in call]) == 1
+    assert slow.deploy(f"{layer}.yaml", config(layer), layer)["outcome"] == "no-changes"
+
+
+def test_a_failed_deployment_says_what_became_of_every_resource(slow):
+    layer = slow.name("failed")
+    refusal = {"status": 400, "code": "QueueDeletedRecently", "message": "wait 60 seconds"}
+    slow.proxy.set(rule("error", times=None, operation="CreateQueue", with_=refusal))
+    ended = slow.deploy(f"{layer}.yaml", config(layer), layer)
+    assert ended["status"] == "failed"
+    report = slow.get(f"/layers/{layer}/deployments/{ended['number']}/report")
+    ends = {(end["module"], end["resource"]): end for end in report["resources"]}
+    failure = ends["first", "queue"]["failure"]
+    assert ends["first", "queue"]["end"] == "failed"
+    assert failure["operation"] == "CreateQueue" and failure["code"].endswith("QueueDeletedRecently")
+    assert ends["second", "queue"]["end"] == "not-started"
+    assert "first failed" in ends["second", "queue"]["reason"]
+    told = slow.installation.landfall("report", layer)
+    assert "CreateQueue" in told.stdout + told.stderr
+    assert f"landfall resume {layer}/{ended['number']}" in told.stdout + told.stderr
+    slow.proxy.reset()
+    assert slow.installation.landfall("resume", f"{layer}/{ended['number']}", "--same-config", "--yes").returncode == 0
+    refused = slow.installation.landfall("resume", f"{layer}/{ended['number']}", check=False)
+    assert refused.returncode != 0 and "came after" in refused.stderr
+
+
+def test_a_deployment_that_waits_is_cancelled_at_once(landfall):
+    layer = landfall.name("waits")
+    landfall.deploy(f"{layer}.yaml", environment(layer, TWO), layer)
+    asks = landfall.deploy(f"{layer}.yaml", environment(layer), layer)
+    assert asks["phase"] == "awaiting-approval"
+    landfall.installation.landfall("cancel", f"{layer}/{asks['number']}", "--reason", "not today", "--follow", check=False)
+    ended = over(landfall, layer, asks["number"])
+    assert ended["status"] == "cancelled" and "not today" in ended["message"]
+    assert queues(landfall, layer) == ["first", "second"]
+    status, answer = landfall.call("POST", f"/layers/{layer}/deployments/{asks['number']}/cancel", {})
+    assert status == 409 and "is over" in answer["error"]["message"]
+
+
+def test_a_frozen_environment_holds_itself_and_its_services_and_says_why(landfall):
+    env, app = landfall.name("frost"), landfall.name("app")
+    landfall.deploy(f"{env}/env.yaml", environment(env), env)
+    frozen = landfall.installation.landfall("freeze", env, "--until", "2h", "--reason", "Black Friday")
+    assert "is frozen until" in frozen.stdout
+    text = service(app, "../env.yaml", "prod", TWO)
+    held = landfall.deployment_of(app, landfall.upload(f"{env}/svc/app.yaml", text))
+
+    def waits():
+        one = landfall.get(f"/layers/{app}/deployments/{held['number']}")["deployment"]
+        return one if "Black Friday" in (one["message"] or "") else None
+
+    waiting = until(waits, "the service says why it waits")
+    assert waiting["status"] == "queued" and f"{env} is frozen until" in waiting["message"]
+    assert "Black Friday" in landfall.installation.landfall("status", env).stdout
+    assert "Black Friday" in landfall.installation.landfall("status", app).stdout
+    cancelled = landfall.installation.landfall("cancel", app)
+    assert "had begun nothing" in cancelled.stdout
+    again = landfall.deployment_of(app, landfall.upload(f"{env}/svc/app.yaml", text + "\n"))
+    landfall.installation.landfall("thaw", env)
+    assert landfall.ended(app, again["number"])["status"] == "succeeded"
+
+
+def test_an_approved_plan_that_does_not_fit_any_more_is_planned_and_asked_about_again(landfall):
+    layer = landfall.name("moved")
+    landfall.deploy(f"{layer}.yaml", environment(layer, TWO), layer)
+    one = TWO.split("  - name: second")[0]
+    asks = landfall.deploy(f"{layer}.yaml", environment(layer, one), layer)
+    assert asks["phase"] == "awaiting-approval"
+    sqs = landfall.account.client("sqs")
+    url = sqs.get_queue_url(QueueName=f"{layer}-{layer}-first")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "77"})
+    body = {"decision": "approve", "plan_hash": asks["plan"]["hash"]}
+    path = f"/layers/{layer}/deployments/{asks['number']}"
+    assert landfall.call("POST", f"{path}/approval", body)[0] == 200
+
+    def asks_again():
+        now = landfall.get(path)["deployment"]
+        return now if now["phase"] == "awaiting-approval" and now["plan"]["hash"] != asks["plan"]["hash"] else None
+
+    again = until(asks_again, "it asks about the new plan")
+    assert queues(landfall, layer) == ["first", "second"], "nothing of what was approved was done"
+    events = [event["message"] for event in landfall.get(f"{path}/events")["events"] if event["kind"] == "plan-changed"]
+    assert events and "does not fit any more" in events[0]
+    assert landfall.approve(layer, again)["status"] == "succeeded"
+    assert queues(landfall, layer) == ["first"]
+    assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])["Attributes"]["DelaySeconds"] == "0"
