@@ -88,7 +88,7 @@ def test_a_cancelled_deployment_ends_what_it_began_and_the_next_one_goes_on(slow
 
 def test_a_failed_deployment_says_what_became_of_every_resource(slow):
     layer = slow.name("failed")
-    refusal = {"status": 400, "code": "QueueDeletedRecently", "message": "wait 60 seconds"}
+    refusal = {"status": 400, "code": "InvalidAttributeValue"}
     slow.proxy.set(rule("error", times=None, operation="CreateQueue", with_=refusal))
     ended = slow.deploy(f"{layer}.yaml", config(layer), layer)
     assert ended["status"] == "failed"
@@ -96,7 +96,7 @@ def test_a_failed_deployment_says_what_became_of_every_resource(slow):
     ends = {(end["module"], end["resource"]): end for end in report["resources"]}
     failure = ends["first", "queue"]["failure"]
     assert ends["first", "queue"]["end"] == "failed"
-    assert failure["operation"] == "CreateQueue" and failure["code"].endswith("QueueDeletedRecently")
+    assert failure["operation"] == "CreateQueue" and failure["code"].endswith("InvalidAttributeValue")
     assert ends["second", "queue"]["end"] == "not-started"
     assert "first failed" in ends["second", "queue"]["reason"]
     told = slow.installation.landfall("report", layer)
