@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections import Counter
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -208,7 +209,7 @@ class Lane:
     # A change and what holds after it.
 
     def change(self, name: str, layer: str, body: str | None, fault: Fault | None) -> tuple[Shape, int]:
-        """Makes a change with a fault in it, then again without until it succeeds; answers how often the fault struck."""
+        """Makes a change with a fault in it, then again without until it succeeds. Answers how often it struck, too."""
         self.proxy.reset()
         if fault:
             self.proxy.set(*fault.to_rules())
@@ -293,35 +294,47 @@ class Life:
         self.struck: Counter = Counter()
         self.tried: Counter = Counter()
 
-    def live(self, lane: Lane, expected: dict[str, Shape] | None) -> dict[str, Shape]:
+    def live(self, lane: Lane) -> dict[str, Shape]:
+        """Lives it; answers what each change made."""
         shapes = {}
         for name, layer, body in CHANGES:
             fault = self.faults.get(name)
             try:
-                shape, struck = lane.change(name, layer, body, fault)
+                shapes[name], struck = lane.change(name, layer, body, fault)
                 if fault:
                     self.tried[fault.kind] += 1
                     self.struck[fault.kind] += bool(struck)
-                if expected:
-                    whole = expected[name]
-                    same("created", shape.created, whole.created)
-                    same("held", shape.held, whole.held)
-                    same("recorded", shape.journal, whole.journal)
-                    if shape.plan:
-                        same("planned", shape.plan, whole.plan)
                 if name.startswith("update"):
                     lane.changes_nothing(layer, body)
             except Broken as broken:
-                raise Broken(f"{name}, {fault or 'undisturbed'}: {broken}") from None
-            shapes[name] = shape
+                raise Broken(f"{self.told(name)}: {broken}") from None
         lane.proxy.reset()
-        lane.is_empty()
+        try:
+            lane.is_empty()
+        except Broken as broken:
+            raise Broken(f"{self.told('destroy env')}: {broken}") from None
         lane.forget_service_linked_roles()
         return shapes
 
+    def compare(self, shapes: dict[str, Shape], expected: dict[str, Shape]) -> None:
+        """Each change made, held, recorded and planned what it does undisturbed."""
+        for name, shape in shapes.items():
+            whole = expected[name]
+            try:
+                same("created", shape.created, whole.created)
+                same("held", shape.held, whole.held)
+                same("recorded", shape.journal, whole.journal)
+                if shape.plan:
+                    same("planned", shape.plan, whole.plan)
+            except Broken as broken:
+                raise Broken(f"{self.told(name)}: {broken}") from None
+
+    def told(self, name: str) -> str:
+        return f"{name}, {self.faults.get(name) or 'undisturbed'}"
+
 
 class Sweep:
-    """Many lives, several at a time."""
+    """Many lives, several at a time. One of them is undisturbed: the others are measured by it."""
 
     def __init__(self, local_aws, binaries, lanes: int):
         self.make = lambda: Lane(local_aws, binaries)
@@ -330,47 +343,52 @@ class Sweep:
         self.tried: Counter = Counter()
         self.struck: Counter = Counter()
         self.lock = threading.Lock()
+        self.undisturbed = Life({})
+        self.expected: Future = Future()
 
-    def record(self) -> dict[str, Shape]:
-        """An undisturbed life: what every other one is measured by."""
-        lane = self.make()
-        try:
-            return Life({}).live(lane, None)
-        finally:
-            lane.close()
+    def run(self, known: list[Life], drawn, until: float | None = None) -> None:
+        """Lives those that are known, then those that `drawn` makes of the undisturbed one. None begins too late."""
 
-    def run(self, lives: list[Life], expected: dict[str, Shape], until: float | None = None) -> None:
-        """Lives them all, or as many as begin before `until`."""
-        waiting = iter(lives)
+        def lives():
+            yield from [self.undisturbed, *known]
+            yield from drawn(self.expected.result())
 
-        def work() -> None:
-            lane = None
-            while True:
-                with self.lock:
-                    life = next(waiting, None) if until is None or time.monotonic() < until else None
-                if life is None:
-                    break
-                try:
-                    lane = lane or self.make()
-                    life.live(lane, expected)
-                except Exception as error:  # noqa: BLE001, every failure is reported at the end
-                    with self.lock:
-                        self.failures.append(str(error) if isinstance(error, Broken) else repr(error))
-                    if lane:
-                        lane.close()
-                    # What it left would disturb the next life.
-                    lane = None
-                with self.lock:
-                    self.tried += life.tried
-                    self.struck += life.struck
-            if lane:
-                lane.close()
+        waiting = lives()
 
-        threads = [threading.Thread(target=work, daemon=True) for _ in range(min(self.lanes, len(lives)))]
+        def take() -> Life | None:
+            with self.lock:
+                return next(waiting, None) if until is None or time.monotonic() < until else None
+
+        threads = [threading.Thread(target=self.work, args=(take,), daemon=True) for _ in range(self.lanes)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+
+    def work(self, take) -> None:
+        """Lives what `take` gives, one after the other in one lane."""
+        lane = None
+        while life := take():
+            try:
+                lane = lane or self.make()
+                shapes = life.live(lane)
+                if life is self.undisturbed:
+                    self.expected.set_result(shapes)
+                life.compare(shapes, self.expected.result())
+            except Exception as error:  # noqa: BLE001, every failure is reported at the end
+                if life is self.undisturbed and not self.expected.done():
+                    self.expected.set_exception(error)
+                with self.lock:
+                    self.failures.append(str(error) if isinstance(error, Broken) else repr(error))
+                if lane:
+                    lane.close()
+                # What it left would disturb the next life.
+                lane = None
+            with self.lock:
+                self.tried += life.tried
+                self.struck += life.struck
+        if lane:
+            lane.close()
 
     def report(self) -> str:
         kinds = "\n".join(f"  {count:>5}  {kind}" for kind, count in sorted(self.struck.items()))
