@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import conftest
 import installation as installing
+import proxied
 
 ROUNDS = 9
 
@@ -135,6 +136,8 @@ def system() -> None:
         try:
             account = installing.Account(endpoint=state["endpoint"], id=conftest.ACCOUNT)
             demonstration(conftest.Landfall(installing.install(account, installing.build())))
+            far = installing.Account(endpoint=state["endpoint"], id="000000000050")
+            many(far)
         finally:
             server.stop(Path(home))
 
@@ -156,6 +159,36 @@ def demonstration(landfall) -> None:
     best = statistics.median(seconds for seconds, _ in rounds)
     row("nothing changed, median of 5", f"{best:.2f} s", "2 s", unchanged and best <= 2)
     print("  of which are the emulator's own: 0.15 s before the execution, 0.05 s per call of a function without a log line")
+
+
+DELAY = 50
+
+
+def many(account) -> None:
+    """24 queues and 24 topics, with a delay in every call that the functions make."""
+    proxied.build()
+    proxy = proxied.Proxy(account.endpoint)
+    try:
+        landfall = conftest.Landfall(installing.install(account, installing.build(), behind=proxy.endpoint))
+        proxy.set(proxied.rule("delay", times=None, with_={"milliseconds": DELAY}))
+        print(f"\nA layer of 24 sqs and 24 sns, {DELAY} ms added to every call of AWS, from upload to result")
+        modules = [f"  - {{ name: {kind}{n}, type: {kind} }}" for kind in ("sqs", "sns") for n in range(24)]
+        text = conftest.environment("many", "\n".join(["modules:", *modules])).replace(conftest.ACCOUNT, account.id)
+        for what, limit in [("created", 3.0), ("nothing changed", 1.3)]:
+            begun = time.monotonic()
+            ended = landfall.deploy("many.yaml", text, "many")
+            seconds = time.monotonic() - begun
+            row(what, f"{seconds:.2f} s", f"{limit} s", ended["status"] == "succeeded" and seconds <= limit)
+        status, answer = landfall.call("POST", "/layers/many/deployments", {"action": "destroy"})
+        asks = landfall.ended("many", answer["number"], 120) if status == 202 else {}
+        begun = time.monotonic()
+        landfall.approve("many", asks)
+        seconds = time.monotonic() - begun
+        row("destroyed, from the approval", f"{seconds:.2f} s", "3 s", seconds <= 3)
+        calls = proxy.calls()
+        row("calls of AWS in all of it", str(len(calls)), "none set", True)
+    finally:
+        proxy.close()
 
 
 def main() -> int:

@@ -69,6 +69,9 @@ pub struct Deployed<'a> {
     pub settings: &'a Value,
 }
 
+/// Records that one transaction writes at most: DynamoDB takes 100 items, two are the lease checks.
+const AT_ONCE: usize = 90;
+
 /// That a deployment runs.
 const RUNS: &str = "#status = :running";
 
@@ -203,6 +206,15 @@ impl<'a> Writer<'a> {
         self.write(vec![Write::put(self.pk(), keys::module(&record.module), record)?], "the module").await
     }
 
+    /// Records modules of which something is about to be made, as few transactions as it takes.
+    pub async fn modules_begin(&self, records: &[ModuleRecord]) -> Result<(), StateError> {
+        for chunk in records.chunks(AT_ONCE) {
+            let puts = chunk.iter().map(|record| Write::put(self.pk(), keys::module(&record.module), record));
+            self.write(puts.collect::<Result<_, _>>()?, "the modules").await?;
+        }
+        Ok(())
+    }
+
     /// Forgets a module that is gone.
     pub async fn module_removed(&self, module: &str) -> Result<(), StateError> {
         self.write(vec![Write::delete(self.pk(), keys::module(module))], "the module").await
@@ -296,8 +308,7 @@ impl<'a> Writer<'a> {
 
     /// Records which modules a deployment runs. Runs that are recorded stay as they are, so doing it twice is harmless.
     pub async fn begin_runs(&self, number_: u64, starts: Vec<RunStart>) -> Result<(), StateError> {
-        // A transaction takes 100 items; two are the lease checks.
-        for chunk in starts.chunks(90) {
+        for chunk in starts.chunks(AT_ONCE) {
             match self.write(self.new_runs(number_, chunk.iter())?, "the runs").await {
                 Ok(()) => {}
                 Err(StateError::Conflict { .. }) => {

@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt};
 use lambda_runtime::Error;
 use landfall_control::{Control, LayerSettings, When};
-use landfall_plan::{Action as Change, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument};
+use landfall_plan::{Action as Change, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument, RunModule};
 use landfall_state::{Action, DocumentRef, Lease, ModuleRecord, Phase, PlanRef, PlanSummary, RunStart};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::Part;
+
+/// Plans of modules that are read at a time.
+const AT_ONCE: usize = 32;
 
 /// Life of the lease from the last step of planning to the first one of a module.
 const PLANNING: Duration = Duration::from_secs(330);
@@ -77,8 +81,9 @@ pub(crate) async fn assemble(
     control.store.renew(lease, &format!("planning {}", deployment.id()), PLANNING).await?;
     let run: RunDocument = serde_json::from_slice(&control.store.get_document(run).await?)?;
     let mut modules: Vec<ModulePlan> = Vec::with_capacity(parts.len());
-    for part in parts {
-        modules.push(serde_json::from_slice(&control.store.get_document(&part.part).await?)?);
+    let mut documents = stream::iter(parts).map(|part| control.store.get_document(&part.part)).buffered(AT_ONCE);
+    while let Some(document) = documents.next().await {
+        modules.push(serde_json::from_slice(&document?)?);
     }
     spread(&mut modules);
     let plan = Plan {
@@ -177,20 +182,22 @@ fn needs_approval(plan: &Plan, risk: Risk, when: When) -> bool {
 async fn begin(control: &Control, lease: &Lease, number: u64, run: &RunDocument, plan: &Plan) -> Result<(), Error> {
     let writer = control.store.writer(lease);
     let known = control.store.modules(&lease.layer).await?;
-    for module in &run.modules {
-        if module.change != ModuleChange::Destroy && !known.contains_key(&module.name) {
-            let record = ModuleRecord {
-                module: module.name.clone(),
-                kind: module.kind.clone(),
-                number,
-                outputs: json!({}),
-                defaults: std::collections::BTreeMap::new(),
-                needs: module.needs.clone(),
-                complete: false,
-            };
-            writer.module_deployed(&record).await?;
-        }
-    }
+    let new = |module: &&RunModule| module.change != ModuleChange::Destroy && !known.contains_key(&module.name);
+    let records: Vec<ModuleRecord> = run
+        .modules
+        .iter()
+        .filter(new)
+        .map(|module| ModuleRecord {
+            module: module.name.clone(),
+            kind: module.kind.clone(),
+            number,
+            outputs: json!({}),
+            defaults: std::collections::BTreeMap::new(),
+            needs: module.needs.clone(),
+            complete: false,
+        })
+        .collect();
+    writer.modules_begin(&records).await?;
     let starts = plan
         .modules
         .iter()
