@@ -174,7 +174,11 @@ class Lane:
     def asked(self, method: str, path: str, body) -> None:
         """Asks the API, again when it cannot answer, as people do."""
         for _ in range(4):
-            status, answer = self.landfall.call(method, path, body)
+            try:
+                status, answer = self.landfall.call(method, path, body)
+            except OSError as error:
+                # No answer in time.
+                status, answer = 504, error
             if status < 500:
                 return
         raise Broken(f"{method} {path}: {status} {answer}")
@@ -379,7 +383,8 @@ class Sweep:
                 if life is self.undisturbed and not self.expected.done():
                     self.expected.set_exception(error)
                 with self.lock:
-                    self.failures.append(str(error) if isinstance(error, Broken) else repr(error))
+                    told = f"{error!r} in a life with {[str(fault) for fault in life.faults.values()]}"
+                    self.failures.append(str(error) if isinstance(error, Broken) else told)
                 if lane:
                     lane.close()
                 # What it left would disturb the next life.
