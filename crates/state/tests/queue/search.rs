@@ -31,7 +31,7 @@ impl Model for Queue {
         let told = after.apply(op);
         if op == Op::Begin && told == Told::Yes && before.cancelled {
             let running = before.running?;
-            after.deployments[running].begun_too_late += 1;
+            after.deployments[running].begun_too_late = true;
         }
         (after != *before).then_some(after)
     }
@@ -54,7 +54,7 @@ impl Model for Queue {
                 })
             }),
             Property::always("what was cancelled begins nothing", |_, layer: &Layer| {
-                layer.deployments.iter().all(|deployment| deployment.begun_too_late == 0)
+                layer.deployments.iter().all(|deployment| !deployment.begun_too_late)
             }),
             Property::always("a cancellation does not outlive its deployment", |_, layer: &Layer| {
                 !layer.cancelled || layer.running.is_some_and(|running| layer.deployments[running].works)

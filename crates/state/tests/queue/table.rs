@@ -32,8 +32,8 @@ pub(crate) struct Deployment {
     /// Whether it has the lease.
     pub(crate) works: bool,
     pub(crate) superseded_by: Option<usize>,
-    /// Actions that it began after it was cancelled.
-    pub(crate) begun_too_late: u8,
+    /// It began an action after it was cancelled.
+    pub(crate) begun_too_late: bool,
 }
 
 /// What a step of the running deployment was told.
@@ -79,7 +79,8 @@ impl Layer {
                     self.deployments[old].status = Status::Superseded;
                     self.deployments[old].superseded_by = Some(new);
                 }
-                let fresh = Deployment { status: Status::Queued, works: false, superseded_by: None, begun_too_late: 0 };
+                let fresh =
+                    Deployment { status: Status::Queued, works: false, superseded_by: None, begun_too_late: false };
                 self.deployments.push(fresh);
             }
             Op::StartNext if self.running.is_none() && !self.frozen => {
