@@ -108,6 +108,20 @@ def test_a_failed_deployment_says_what_became_of_every_resource(slow):
     assert refused.returncode != 0 and "came after" in refused.stderr
 
 
+def test_an_upload_that_nobody_could_take_is_kept_with_the_dead_letters(slow):
+    layer = slow.name("lost")
+    slow.proxy.set(rule("error", times=None, function="intake", service="dynamodb", with_={"status": 400, "code": "Broken"}))
+    slow.upload(f"{layer}.yaml", config(layer))
+    sqs = slow.account.client("sqs")
+    url = sqs.get_queue_url(QueueName="landfall-dead-letters")["QueueUrl"]
+
+    def kept():
+        return sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+
+    letters = until(kept, "the event is kept")
+    assert any(f"{layer}.yaml" in letter["Body"] for letter in letters), letters
+
+
 def test_a_deployment_that_waits_is_cancelled_at_once(landfall):
     layer = landfall.name("waits")
     landfall.deploy(f"{layer}.yaml", environment(layer, TWO), layer)

@@ -19,7 +19,9 @@ def dispatch(arn, payload):
         return
     record = dict(lambda_svc._execution_record_for_config(function, config))
     qualifier = arn.rsplit(":", 1)[1] if arn.count(":") > 6 else "$LATEST"
-    record["event_invoke_config"] = (function.get("event_invoke_configs") or {}).get(qualifier)
+    # A version's record does not have what belongs to the aliases.
+    whole, _, _ = lambda_svc._get_base_func_record_for_ref(arn)
+    record["event_invoke_config"] = ((whole or {}).get("event_invoke_configs") or {}).get(qualifier)
     lambda_svc.invoke_async_with_retry(record, event)
 
 
