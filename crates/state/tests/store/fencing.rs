@@ -27,6 +27,7 @@ pub(crate) const METHODS: [&str; 12] = [
     "intend_creation",
     "applied",
     "forgotten",
+    "modules_begin",
     "module_deployed",
     "module_removed",
     "layer_deployed",
@@ -46,6 +47,18 @@ fn intent(number: u64, resource: &str) -> NewIntent<'_> {
         id: None,
         client_token: "token",
         needs: &[],
+    }
+}
+
+fn module(name: &str, number: u64) -> ModuleRecord {
+    ModuleRecord {
+        module: name.to_owned(),
+        kind: "sqs".to_owned(),
+        number,
+        outputs: json!({}),
+        defaults: BTreeMap::new(),
+        needs: Vec::new(),
+        complete: true,
     }
 }
 
@@ -71,18 +84,8 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
             writer.applied(applied).await
         }
         "forgotten" => writer.forgotten("queue", "alias").await,
-        "module_deployed" => {
-            let record = ModuleRecord {
-                module: "queue".to_owned(),
-                kind: "sqs".to_owned(),
-                number,
-                outputs: json!({}),
-                defaults: BTreeMap::new(),
-                needs: Vec::new(),
-                complete: true,
-            };
-            writer.module_deployed(&record).await
-        }
+        "modules_begin" => writer.modules_begin(&[module("new", number)]).await,
+        "module_deployed" => writer.module_deployed(&module("queue", number)).await,
         "module_removed" => writer.module_removed("old").await,
         "layer_deployed" => {
             let deployed = Deployed {
