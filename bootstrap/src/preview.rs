@@ -177,8 +177,10 @@ fn differences(old: &Value, new: &Value, parameters: &BTreeSet<&str>) -> Vec<Sta
 
 fn refers(value: &Value, parameters: &BTreeSet<&str>) -> bool {
     match value {
-        Value::Object(fields) => fields.iter().any(|(key, value)| {
-            key == "Ref" && value.as_str().is_some_and(|name| parameters.contains(name)) || refers(value, parameters)
+        Value::Object(fields) => fields.iter().any(|(key, value)| match (key.as_str(), value.as_str()) {
+            ("Ref", Some(name)) => parameters.contains(name),
+            ("Fn::Sub", Some(text)) => parameters.iter().any(|name| text.contains(&format!("${{{name}}}"))),
+            _ => refers(value, parameters),
         }),
         Value::Array(items) => items.iter().any(|item| refers(item, parameters)),
         _ => false,
@@ -239,9 +241,11 @@ mod tests {
     }
 
     #[test]
-    fn a_new_package_changes_the_function_and_nothing_else() {
+    fn a_new_package_changes_the_function_and_its_version_and_nothing_else() {
         let old = json!({ "Resources": {
             "SqsFunction": { "Type": "AWS::Lambda::Function", "Properties": { "Code": { "S3Key": { "Ref": "SqsPackage" } } } },
+            "SqsVersion": { "Type": "AWS::Lambda::Version", "Properties": { "Description": { "Fn::Sub": "${SqsPackage} 1" } } },
+            "S3Version": { "Type": "AWS::Lambda::Version", "Properties": { "Description": { "Fn::Sub": "${S3Package} 1" } } },
             "Table": { "Type": "AWS::DynamoDB::Table" },
             "Old": { "Type": "AWS::SNS::Topic" },
         } });
@@ -253,7 +257,12 @@ mod tests {
             changes.iter().map(|change| (change.action, change.name.as_str())).collect();
         assert_eq!(
             read,
-            [(StackAction::Create, "New"), (StackAction::Change, "SqsFunction"), (StackAction::Remove, "Old")]
+            [
+                (StackAction::Create, "New"),
+                (StackAction::Change, "SqsFunction"),
+                (StackAction::Change, "SqsVersion"),
+                (StackAction::Remove, "Old")
+            ]
         );
     }
 }

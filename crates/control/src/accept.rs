@@ -49,15 +49,22 @@ impl Control {
     pub async fn queue(&self, change: NewChange) -> Result<Enqueued, StateError> {
         let layer = change.layer.clone();
         let queued = self.store.enqueue(change).await?;
+        // Who hears of it does not hold up its start.
+        let (told, started) = tokio::join!(self.tell_of(&layer, &queued), self.start_next(&layer));
+        told?;
+        started?;
+        Ok(queued)
+    }
+
+    async fn tell_of(&self, layer: &str, queued: &Enqueued) -> Result<(), StateError> {
         if !queued.duplicate {
             self.announce(&queued.deployment, "queued", "the change waits for its turn").await?;
         }
         if let Some(superseded) = queued.superseded {
-            let superseded = self.store.deployment(&layer, superseded).await?;
+            let superseded = self.store.deployment(layer, superseded).await?;
             let message = format!("superseded by {}", queued.deployment.id());
             self.announce(&superseded, "superseded", &message).await?;
         }
-        self.start_next(&layer).await?;
-        Ok(queued)
+        Ok(())
     }
 }

@@ -10,7 +10,6 @@ impl Control {
     /// Records an event of a deployment and announces it on the topic. A topic that does not take it is logged: the
     /// status itself is in the table.
     pub async fn announce(&self, deployment: &Deployment, kind: &str, message: &str) -> Result<(), StateError> {
-        self.store.happened(&deployment.layer, deployment.number, kind, None, message).await?;
         let id = deployment.id().to_string();
         let status = serde_json::to_value(deployment.status).unwrap_or_default();
         let body = json!({
@@ -34,9 +33,11 @@ impl Control {
                 Err(error) => tracing::warn!(%error, "attribute"),
             }
         }
-        if let Err(error) = publish.send().await {
+        let happened = self.store.happened(&deployment.layer, deployment.number, kind, None, message);
+        let (happened, published) = tokio::join!(happened, publish.send());
+        if let Err(error) = published {
             tracing::warn!(deployment = id, error = ?error, "the status was not announced");
         }
-        Ok(())
+        happened
     }
 }

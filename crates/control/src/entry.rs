@@ -1,8 +1,9 @@
 //! The entry of a control function: clients once per process, one log line per invocation.
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use aws_config::timeout::TimeoutConfig;
 use lambda_runtime::{LambdaEvent, service_fn};
 use landfall_aws::{base_config, start_log};
 use landfall_state::Store;
@@ -34,8 +35,27 @@ impl Control {
     /// When a setting is missing.
     pub async fn from_env() -> Result<Self, lambda_runtime::Error> {
         start_log();
-        let config = base_config();
-        Ok(Self::new(&config, landfall_state::Settings::from_env()?, Settings::from_env()?))
+        Self::made_from(&base_config())
+    }
+
+    /// The same for a function that people wait for: a call that AWS does not answer is given up well before API
+    /// Gateway gives up the request, after 30 s, so that the answer says what does not answer
+    /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
+    ///
+    /// # Errors
+    /// When a setting is missing.
+    pub fn for_requests() -> Result<Self, lambda_runtime::Error> {
+        start_log();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(2))
+            .operation_attempt_timeout(Duration::from_secs(5))
+            .operation_timeout(Duration::from_secs(10))
+            .build();
+        Self::made_from(&base_config().into_builder().timeout_config(timeouts).build())
+    }
+
+    fn made_from(config: &aws_config::SdkConfig) -> Result<Self, lambda_runtime::Error> {
+        Ok(Self::new(config, landfall_state::Settings::from_env()?, Settings::from_env()?))
     }
 
     /// From clients' configuration and settings.

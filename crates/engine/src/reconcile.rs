@@ -75,8 +75,8 @@ async fn run<M: Module>(
     limits: Limits,
     recorder: &Recorder,
 ) -> Result<(Subject, Report)> {
-    let approved = approved(recorder, request).await?;
-    let subject = engine.load::<M>(request, limits.settle).await?;
+    let (approved, subject) =
+        futures::future::try_join(approved(recorder, request), engine.load::<M>(request, limits.settle)).await?;
     let mut report = Report::default();
     let step = Step { engine, subject: &subject, recorder, approved: &approved, limits, number: request.number };
 

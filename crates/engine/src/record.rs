@@ -47,8 +47,9 @@ impl Recorder {
         // The lease ends at the latest when it would end had the call taken no time.
         let asked = Instant::now();
         let doing = doing(&request.layer, request.number, &request.module);
-        let lease = engine.store.renew(&request.lease, &doing, ttl).await.map_err(state)?;
-        let runs = engine.store.runs(&request.layer, request.number).await.map_err(state)?;
+        let renewed = engine.store.renew(&request.lease, &doing, ttl);
+        let runs = engine.store.runs(&request.layer, request.number);
+        let (lease, runs) = futures::future::try_join(renewed, runs).await.map_err(state)?;
         let run = runs.into_iter().find(|run| run.module == request.module).ok_or_else(|| {
             Error::new(Kind::Corrupt, "run", "the deployment does not run this module").about(&request.module)
         })?;

@@ -55,15 +55,15 @@ impl Engine {
     /// Builds the module of a request and looks at everything it owns. Describes are trusted against the journal only
     /// after `settle`.
     pub(crate) async fn load<M: Module>(&self, request: &Request, settle: Duration) -> Result<Subject> {
-        let run = load::load_run(&self.store, &request.run).await?;
-        let module = run.modules.iter().find(|module| module.name == request.module).cloned().ok_or_else(|| {
-            Error::new(Kind::Corrupt, "load", "the run does not have this module").about(&request.module)
-        })?;
-        let (journal, deployed) = futures::future::try_join(
+        let (run, journal, deployed) = futures::future::try_join3(
+            load::load_run(&self.store, &request.run),
             load::load_journal(&self.store, &request.layer, &request.module),
             load::load_modules(&self.store, &request.layer),
         )
         .await?;
+        let module = run.modules.iter().find(|module| module.name == request.module).cloned().ok_or_else(|| {
+            Error::new(Kind::Corrupt, "load", "the run does not have this module").about(&request.module)
+        })?;
         let outputs_of = |token: &Token| match token {
             Token::Output { module, output } => deployed.get(module)?.outputs.get(output).cloned(),
             Token::Attribute { .. } => None,

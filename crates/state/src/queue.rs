@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::{Action, Deployment, NewChange, Status};
+use crate::deployment::{Action, Deployment, NewChange, Phase, Status};
 use crate::error::StateError;
 use crate::keys;
 use crate::layers::{LayerRecord, LayerStatus};
@@ -183,12 +183,13 @@ impl Store {
                 .name("#status", "status")
                 .value(":queued", text("queued"))
                 .value(":running", text("running"))
-                .value(":phase", attribute(&crate::Phase::Admitting)?)
+                .value(":phase", attribute(&Phase::Admitting)?)
                 .value(":now", attribute(&now)?),
             ];
             writes.extend(guards);
             if self.transact(writes).await?.is_none() {
-                return Ok(Some(self.deployment(layer, waiting).await?));
+                let (status, phase) = (Status::Running, Some(Phase::Admitting));
+                return Ok(Some(Deployment { status, phase, started_at: Some(now), message: None, ..deployment }));
             }
         }
         Err(StateError::conflict(format!("the queue of layer {layer} changes too often")))

@@ -25,7 +25,7 @@ pub use description::openapi;
 /// # Errors
 /// When the environment lacks a setting, or the Lambda runtime API fails.
 pub async fn run() -> Result<(), lambda_http::Error> {
-    let control = Control::from_env().await?;
+    let control = Control::for_requests()?;
     lambda_http::run(router(control)).await
 }
 

@@ -30,8 +30,20 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
         return Ok(());
     }
     if deployment.status == Status::Running {
-        control.store.phase(ending.layer, ending.number, Phase::Finishing, None).await?;
-        let runs = control.store.runs(ending.layer, ending.number).await?;
+        let (phased, runs, lease) = tokio::join!(
+            control.store.phase(ending.layer, ending.number, Phase::Finishing, None),
+            control.store.runs(ending.layer, ending.number),
+            kept(control, &deployment, ending),
+        );
+        let lease = lease?;
+        if let Err(error) = phased {
+            // Somebody else ended it in this moment.
+            if let Some(lease) = &lease {
+                control.store.release(lease).await?;
+            }
+            return Err(error.into());
+        }
+        let runs = runs?;
         let end = verdict(&deployment, &runs, ending.error.as_ref());
         if end.status != Status::Succeeded
             && let Err(error) = keep_report(control, &deployment, &runs).await
@@ -39,10 +51,6 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
             // The end of a deployment does not hang on its report.
             tracing::error!(deployment = %deployment.id(), %error, "the report could not be made");
         }
-        let lease = match &ending.lease {
-            Some(lease) => still_ours(control, &deployment, lease, ending.execution).await?,
-            None => None,
-        };
         if let Some(lease) = &lease {
             record_layer(control, &deployment, &runs, &end, lease).await?;
             control.store.release(lease).await?;
@@ -54,9 +62,19 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
     let deployment = control.store.deployment(ending.layer, ending.number).await?;
     let message = deployment.message.clone().unwrap_or_else(|| summary(&deployment));
     let kind = serde_json::to_value(deployment.status)?.as_str().unwrap_or("finished").to_owned();
-    control.announce(&deployment, &kind, &message).await?;
-    control.start_waiting(&deployment).await?;
+    let (announced, started) =
+        tokio::join!(control.announce(&deployment, &kind, &message), control.start_waiting(&deployment));
+    announced?;
+    started?;
     Ok(())
+}
+
+/// The lease of an ending, if it had one and still has it.
+async fn kept(control: &Control, deployment: &Deployment, ending: &Ending<'_>) -> Result<Option<Lease>, Error> {
+    match &ending.lease {
+        Some(lease) => still_ours(control, deployment, lease, ending.execution).await,
+        None => Ok(None),
+    }
 }
 
 /// Keeps what became of every resource, as the journal says it now.

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::Part;
 
 /// Plans of modules that are read at a time.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
 
 /// Life of the lease from the last step of planning to the first one of a module.
 const PLANNING: Duration = Duration::from_secs(330);
@@ -73,13 +73,18 @@ pub(crate) async fn assemble(
     parts: &[Part],
     approved: Option<&str>,
 ) -> Result<Assembled, Error> {
-    let deployment = control.store.deployment(&lease.layer, number).await?;
+    let (store, layer) = (&control.store, &lease.layer);
+    // Plans of many modules take their time; what is recorded from here on needs a lease that lives.
+    let doing = format!("planning {layer}/{number}");
+    let (deployment, _, run) = tokio::try_join!(
+        store.deployment(layer, number),
+        store.renew(lease, &doing, PLANNING),
+        store.get_document(run)
+    )?;
     if let Some(cancel) = &deployment.cancel {
         return Err(cancel.sentence().into());
     }
-    // Plans of many modules take their time; what is recorded from here on needs a lease that lives.
-    control.store.renew(lease, &format!("planning {}", deployment.id()), PLANNING).await?;
-    let run: RunDocument = serde_json::from_slice(&control.store.get_document(run).await?)?;
+    let run: RunDocument = serde_json::from_slice(&run)?;
     let mut modules: Vec<ModulePlan> = Vec::with_capacity(parts.len());
     let mut documents = stream::iter(parts).map(|part| control.store.get_document(&part.part)).buffered(AT_ONCE);
     while let Some(document) = documents.next().await {

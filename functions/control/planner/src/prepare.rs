@@ -10,7 +10,7 @@ use landfall_config::Diagnostic;
 use landfall_control::{ChosenEnvironment, Control, LayerSettings, LoadedFile, Refusal};
 use landfall_plan::{ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{
-    Action, Deployed, Deployment, DocumentRef, Finished, LayerRecord, Lease, ModuleRecord, Phase, StateError, Status,
+    Action, Deployed, Deployment, DocumentRef, Finished, LayerRecord, Lease, ModuleRecord, StateError, Status,
 };
 use serde::Serialize;
 
@@ -50,7 +50,6 @@ pub struct Functions {
 /// Prepares a deployment.
 pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Result<Prepared, Error> {
     let deployment = control.store.deployment(&lease.layer, number).await?;
-    control.store.phase(&lease.layer, number, Phase::Planning, None).await?;
     let run = match run(control, &deployment).await {
         Ok(run) => run,
         Err(Refusal::State(error)) => return Err(error.into()),
@@ -60,11 +59,6 @@ pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Re
             return Ok(Prepared { rejected: true, run: None, target: None, modules: Vec::new(), functions });
         }
     };
-    if deployment.action == Action::Deploy {
-        // Where it lives is known before anything of it is made: a destroy after any crash has to look there.
-        let settings = LayerSettings::of(&run.layer).map_err(|refusal| refusal.summary())?;
-        control.store.writer(lease).layer_deployed(place(&run.layer, &settings)).await?;
-    }
     let modules = run
         .modules
         .iter()
@@ -75,10 +69,22 @@ pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Re
         region: run.layer.region.clone(),
         partition: run.partition.clone(),
     };
-    let run = control.store.put_document(serde_json::to_vec(&run)?).await?;
+    let located = locate(control, &deployment, lease, &run.layer);
+    let (located, run) = tokio::join!(located, control.store.put_document(serde_json::to_vec(&run)?));
+    located?;
+    let run = run?;
     control.store.writer(lease).run_recorded(number, &run).await?;
     let functions = Functions { planner: control.own_version("planner") };
     Ok(Prepared { rejected: false, run: Some(run), target: Some(target), modules, functions })
+}
+
+/// Records where a layer lives, before anything of it is made: a destroy after any crash has to look there.
+async fn locate(control: &Control, deployment: &Deployment, lease: &Lease, layer: &Layer) -> Result<(), Error> {
+    if deployment.action == Action::Deploy {
+        let settings = LayerSettings::of(layer).map_err(|refusal| refusal.summary())?;
+        control.store.writer(lease).layer_deployed(place(layer, &settings)).await?;
+    }
+    Ok(())
 }
 
 fn place<'a>(layer: &'a Layer, settings: &'a LayerSettings) -> Deployed<'a> {
@@ -131,8 +137,8 @@ async fn reject(control: &Control, deployment: &Deployment, refusal: &Refusal) -
 }
 
 async fn run(control: &Control, deployment: &Deployment) -> Result<RunDocument, Refusal> {
-    let records = control.store.modules(&deployment.layer).await?;
-    let record = control.store.layer(&deployment.layer).await?;
+    let (store, name) = (&control.store, &deployment.layer);
+    let (records, record) = tokio::try_join!(store.modules(name), store.layer(name))?;
     let (layer, environment, files, warnings) = if deployment.action == Action::Destroy {
         (destroyed(&deployment.layer, record), None, Vec::new(), Vec::new())
     } else {
