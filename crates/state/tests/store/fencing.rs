@@ -21,7 +21,7 @@ on_both_stores!(
 );
 
 /// Every method of the writer that writes. [`no_method_is_forgotten`] compares it with the source.
-pub(crate) const METHODS: [&str; 12] = [
+pub(crate) const METHODS: [&str; 13] = [
     "begin_runs",
     "intend",
     "intend_creation",
