@@ -36,11 +36,16 @@ pub fn activity(layer: &Layer) -> String {
         true => format!("{number} needs approval"),
         false => format!("runs {number}"),
     });
-    match (runs, layer.waiting) {
-        (Some(runs), Some(waiting)) => format!("{runs}, then {waiting}"),
-        (Some(runs), None) => runs,
-        (None, Some(waiting)) => format!("{waiting} waits"),
-        (None, None) => "-".to_owned(),
+    let doing = match (runs, layer.waiting) {
+        (Some(runs), Some(waiting)) => Some(format!("{runs}, then {waiting}")),
+        (Some(runs), None) => Some(runs),
+        (None, Some(waiting)) => Some(format!("{waiting} waits")),
+        (None, None) => None,
+    };
+    match (layer.freeze.is_some(), doing) {
+        (true, Some(doing)) => format!("frozen, {doing}"),
+        (true, None) => "frozen".to_owned(),
+        (false, doing) => doing.unwrap_or_else(|| "-".to_owned()),
     }
 }
 
@@ -169,5 +174,22 @@ fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Freeze;
+
+    #[test]
+    fn what_a_layer_is_doing_says_that_it_is_frozen() {
+        let layer = |running, waiting, frozen: bool| {
+            activity(&Layer { running, waiting, freeze: frozen.then(Freeze::default), ..Layer::default() })
+        };
+        assert_eq!(layer(None, None, false), "-");
+        assert_eq!(layer(None, None, true), "frozen");
+        assert_eq!(layer(None, Some(4), true), "frozen, 4 waits");
+        assert_eq!(layer(Some(3), Some(4), false), "runs 3, then 4");
     }
 }

@@ -45,9 +45,10 @@ pub struct FreezeWindow {
 }
 
 impl Freeze {
-    /// `frozen until 2026-12-01T08:00:00Z by ana: Black Friday`, for what waits for it.
+    /// `shop is frozen until 2026-12-01 08:00 UTC by ana: Black Friday`, for what waits for it.
     pub fn sentence(&self) -> String {
-        format!("{} is frozen until {} by {}: {}", self.layer, self.until, self.by, self.reason)
+        let until = self.until.strftime("%Y-%m-%d %H:%M UTC");
+        format!("{} is frozen until {until} by {}: {}", self.layer, self.by, self.reason)
     }
 
     /// The freeze of the window that `now` lies in.

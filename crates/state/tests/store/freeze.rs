@@ -36,7 +36,7 @@ async fn a_frozen_layer_begins_nothing_until_the_end_and_says_why(world: World) 
     }
     let waits = world.store.deployment("shop", 1).await.unwrap();
     assert_eq!(waits.status, Status::Queued);
-    let until = world.store.frozen("shop").await.unwrap().unwrap().until;
+    let until = world.store.frozen("shop").await.unwrap().unwrap().until.strftime("%Y-%m-%d %H:%M UTC");
     assert_eq!(waits.message.unwrap(), format!("shop is frozen until {until} by ana: Black Friday"));
     world.wait(60);
     assert_eq!(begins(&world, "shop").await, Some(1));
