@@ -4,7 +4,6 @@ use crate::kind::{Default, Input};
 use crate::ty::{Enum, Pattern, Type};
 
 const WHEN: Enum = Enum { words: &["risky", "always", "never"], former: &[] };
-const ON_FAILURE: Enum = Enum { words: &["hold", "rollback"], former: &[] };
 
 /// A moment in UTC, to the second, or the beginning of a day.
 const MOMENT: Pattern = Pattern {
@@ -47,12 +46,6 @@ pub(crate) const SETTINGS: &[Input] = &[
         Type::Either(&[Type::Enum(&WHEN), Type::Object(APPROVAL)]),
         Default::Text("risky"),
         "Which changes wait for an approval, and who may give it",
-    ),
-    Input::optional(
-        "on_failure",
-        Type::Enum(&ON_FAILURE),
-        Default::Text("hold"),
-        "What happens when a deployment fails: `hold` leaves what was made for a deployment that goes on; `rollback` removes what it created, but never data",
     ),
     Input::optional(
         "freeze",

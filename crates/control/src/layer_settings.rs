@@ -14,8 +14,6 @@ use crate::refusal::Refusal;
 pub struct LayerSettings {
     /// Who has to approve what.
     pub approval: Approval,
-    /// What happens when a deployment fails.
-    pub on_failure: OnFailure,
     /// Times in which none begins.
     pub freeze: Vec<FreezeWindow>,
 }
@@ -43,16 +41,6 @@ pub enum When {
     Never,
 }
 
-/// What happens when a deployment fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnFailure {
-    /// What was made stays, for a deployment that goes on.
-    Hold,
-    /// What the deployment created is removed, but never data.
-    Rollback,
-}
-
 impl Approval {
     const DEFAULT: Self = Self { when: When::Risky, separate: false, expires_days: 7 };
 
@@ -66,7 +54,6 @@ impl Approval {
 #[derive(Debug, Deserialize)]
 struct Raw {
     approval: Short<Approval, When>,
-    on_failure: OnFailure,
     freeze: Option<Vec<Window>>,
 }
 
@@ -94,7 +81,7 @@ impl LayerSettings {
     }
 
     fn read(settings: &Value) -> Result<Self, Refusal> {
-        let none = Self { approval: Approval::DEFAULT, on_failure: OnFailure::Hold, freeze: Vec::new() };
+        let none = Self { approval: Approval::DEFAULT, freeze: Vec::new() };
         if settings.is_null() {
             return Ok(none);
         }
@@ -110,7 +97,7 @@ impl LayerSettings {
         };
         let windows = raw.freeze.unwrap_or_default();
         let freeze = windows.iter().enumerate().map(|(at, window)| window.read(at)).collect::<Result<_, _>>()?;
-        Ok(Self { approval, on_failure: raw.on_failure, freeze })
+        Ok(Self { approval, freeze })
     }
 }
 
@@ -145,11 +132,10 @@ mod tests {
 
     #[test]
     fn an_approval_is_a_word_or_the_whole_of_it() {
-        let word = read(&json!({ "approval": "always", "on_failure": "rollback", "freeze": null }));
+        let word = read(&json!({ "approval": "always", "freeze": null }));
         assert_eq!((word.approval.when, word.approval.separate), (When::Always, false));
-        assert_eq!(word.on_failure, OnFailure::Rollback);
         let whole = json!({ "when": "risky", "separate": true, "expires_days": 2 });
-        let whole = read(&json!({ "approval": whole, "on_failure": "hold", "freeze": null })).approval;
+        let whole = read(&json!({ "approval": whole, "freeze": null })).approval;
         assert!(whole.separate);
         assert_eq!(whole.patience(), Duration::from_secs(2 * 86_400));
         assert_eq!(read(&Value::Null).approval, Approval::DEFAULT);
@@ -159,7 +145,7 @@ mod tests {
     fn freeze_windows_are_days_or_moments_that_exist_and_end_after_they_begin() {
         let window = |from: &str, until: &str| {
             let freeze = json!([{ "from": from, "until": until, "reason": "sale" }]);
-            LayerSettings::read(&json!({ "approval": "risky", "on_failure": "hold", "freeze": freeze }))
+            LayerSettings::read(&json!({ "approval": "risky", "freeze": freeze }))
         };
         let good = window("2026-12-24", "2026-12-27T08:00Z").unwrap().freeze;
         assert_eq!(good[0].from.to_string(), "2026-12-24T00:00:00Z");

@@ -13,7 +13,7 @@ mod start;
 
 pub use accept::Checked;
 pub use entry::{Control, serve};
-pub use layer_settings::{Approval, LayerSettings, OnFailure, When};
+pub use layer_settings::{Approval, LayerSettings, When};
 pub use load::{ChosenEnvironment, Loaded, LoadedFile, Object};
 pub use refusal::Refusal;
 pub use report::{End, ModuleEnd, Report, ResourceEnd, report};
