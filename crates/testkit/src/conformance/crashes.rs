@@ -67,7 +67,7 @@ fn change(example: &Example) -> Option<&Map<String, Value>> {
 
 /// Calls of an undisturbed creation, change and removal.
 async fn calls<M: Module>(example: &Example) -> [u64; 3] {
-    let mut world = World::new().await;
+    let mut world = example.world().await;
     let mut calls = [0; 3];
     for (index, inputs) in [Some(&example.inputs), change(example), None].into_iter().enumerate() {
         if index == 1 && inputs.is_none() {
@@ -85,7 +85,7 @@ async fn calls<M: Module>(example: &Example) -> [u64; 3] {
 /// What exists after an undisturbed change.
 async fn changed<M: Module>(example: &Example) -> BTreeMap<String, usize> {
     let Some(inputs) = change(example) else { return BTreeMap::new() };
-    let mut world = World::new().await;
+    let mut world = example.world().await;
     let mut deployment = world.deploy::<M>(Some(inputs), &example.links).await;
     world.plan::<M>(&mut deployment).await;
     assert_eq!(world.apply::<M>(&deployment).await, End::Done, "{}: the changed inputs are deployed", example.name);
@@ -99,7 +99,7 @@ async fn crash<M: Module>(
     changed: &BTreeMap<String, usize>,
     case: Case,
 ) -> usize {
-    let mut world = World::new().await;
+    let mut world = example.world().await;
     let mut tried = 0;
     let (inputs, links) = (&example.inputs, &example.links);
     let mut deployment = world.deploy::<M>(Some(inputs), links).await;

@@ -15,7 +15,7 @@ const TAMPERED: usize = 3;
 /// Tags that were changed outside are shown as drift and set right; what was deleted outside is made again. Answers
 /// how many drifts were repaired.
 pub(super) async fn drift<M: Module>(example: &Example, baseline: &Baseline) -> usize {
-    let mut world = World::new().await;
+    let mut world = example.world().await;
     let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
     world.plan::<M>(&mut first).await;
     assert_eq!(world.apply::<M>(&first).await, End::Done, "{}: it is created", example.name);
@@ -86,7 +86,7 @@ async fn repair<M: Module>(world: &mut World, example: &Example, baseline: &Base
 /// Describes that lag behind creates make no duplicates and no orphans, whether a step was killed or not.
 pub(super) async fn lag<M: Module>(example: &Example, baseline: &Baseline) {
     let name = &example.name;
-    let mut world = lagging(baseline).await;
+    let mut world = lagging(example, baseline).await;
     let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
     world.plan::<M>(&mut first).await;
     assert_eq!(world.apply::<M>(&first).await, End::Done, "{name}: it is created while describes lag");
@@ -101,7 +101,7 @@ pub(super) async fn lag<M: Module>(example: &Example, baseline: &Baseline) {
     let kills = if baseline.life < Duration::from_secs(1) { 6 } else { 2 };
     let stride = usize::try_from(writes.div_ceil(kills)).unwrap_or(1).max(1);
     for nth in (0..writes).step_by(stride) {
-        let mut world = lagging(baseline).await;
+        let mut world = lagging(example, baseline).await;
         let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
         world.plan::<M>(&mut first).await;
         let Some(broken) = world.killed_at_write::<M>(&first, nth, Fault::After).await else { continue };
@@ -109,7 +109,7 @@ pub(super) async fn lag<M: Module>(example: &Example, baseline: &Baseline) {
         assert_eq!(world.apply::<M>(&first).await, End::Done, "{context}: a rerun converges");
         assert_eq!(counted(&world), baseline.tagged, "{context}: every resource exists once");
 
-        let mut world = lagging(baseline).await;
+        let mut world = lagging(example, baseline).await;
         let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
         world.plan::<M>(&mut first).await;
         world.killed_at_write::<M>(&first, nth, Fault::After).await;
@@ -119,8 +119,8 @@ pub(super) async fn lag<M: Module>(example: &Example, baseline: &Baseline) {
 
 /// A world in which describes lag for two looks. The journal has to be believed until then, however long the steps of a
 /// large module take.
-async fn lagging(baseline: &Baseline) -> World {
-    let mut world = World::new().await;
+async fn lagging(example: &Example, baseline: &Baseline) -> World {
+    let mut world = example.world().await;
     world.settle = baseline.life.max(Duration::from_millis(600));
     world.engine.aws().watch().hide_fresh(2);
     world

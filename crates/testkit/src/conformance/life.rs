@@ -12,7 +12,7 @@ use crate::world::{End, World};
 pub(super) async fn life<M: Module>(example: &Example) -> Baseline {
     let name = &example.name;
     let began = Instant::now();
-    let mut world = World::new().await;
+    let mut world = example.world().await;
     let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
     let plan = world.plan::<M>(&mut first).await;
     assert!(
@@ -106,7 +106,7 @@ pub(super) async fn changes<M: Module>(example: &Example, baseline: &Baseline) {
     for (inputs, action) in [(&example.updated, Action::Update), (&example.replaced, Action::Replace)] {
         let Some(inputs) = inputs else { continue };
         let name = &example.name;
-        let mut world = World::new().await;
+        let mut world = example.world().await;
         let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
         world.plan::<M>(&mut first).await;
         assert_eq!(world.apply::<M>(&first).await, End::Done, "{name}: it is created");

@@ -34,12 +34,45 @@ pub struct Example {
     /// Links that the module holds.
     #[serde(default)]
     pub links: Vec<Link>,
+    /// Modules of the layer that are deployed already: what links and references get their values from.
+    #[serde(default)]
+    pub neighbours: Vec<Neighbour>,
+    /// Files that were uploaded beside the config: path → content.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
     /// Inputs that change it in place.
     #[serde(default)]
     pub updated: Option<Map<String, Value>>,
     /// Inputs that replace something.
     #[serde(default)]
     pub replaced: Option<Map<String, Value>>,
+}
+
+/// Another module of the layer, as it was deployed.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Neighbour {
+    /// Its name.
+    pub module: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its outputs. `ACCOUNT` in a text stands for the account's id.
+    pub outputs: Value,
+}
+
+impl Example {
+    /// A fresh account with what the example finds there: the files and the neighbours.
+    async fn world(&self) -> World {
+        let mut world = World::new().await;
+        for (path, content) in &self.files {
+            world.upload(path, content);
+        }
+        for neighbour in &self.neighbours {
+            let outputs = neighbour.outputs.to_string().replace("ACCOUNT", &world.account.id);
+            let outputs = serde_json::from_str(&outputs).expect("outputs stay JSON");
+            world.neighbour(&neighbour.module, &neighbour.kind, outputs).await;
+        }
+        world
+    }
 }
 
 /// What exists after an undisturbed creation.

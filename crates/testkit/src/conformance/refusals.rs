@@ -10,7 +10,7 @@ use crate::world::{End, World};
 
 /// A step under a lease that somebody else took writes nothing.
 pub(super) async fn stale_lease<M: Module>(example: &Example) {
-    let mut world = World::new().await;
+    let mut world = example.world().await;
     let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
     world.plan::<M>(&mut first).await;
     world.steal_lease().await;
@@ -21,7 +21,7 @@ pub(super) async fn stale_lease<M: Module>(example: &Example) {
 
 /// A step whose lease ends before it gets to work makes nothing.
 pub(super) async fn short_lease<M: Module>(example: &Example) {
-    let mut world = World::new().await;
+    let mut world = example.world().await;
     let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
     world.plan::<M>(&mut first).await;
     world.lease_life = Duration::from_millis(2);
@@ -40,7 +40,7 @@ async fn nothing_was_made(world: &World, name: &str) {
 pub(super) async fn throttled<M: Module>(example: &Example) {
     let name = &example.name;
     let throttle = Throttle::default();
-    let mut world = World::new().await;
+    let mut world = example.world().await;
     world.throttle(&throttle).await;
     let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
     throttle.refuse(3);
@@ -65,7 +65,7 @@ pub(super) async fn denied<M: Module>(example: &Example, baseline: &Baseline) ->
     let (service, operation) = call.split_once('.').expect("a call is service.Operation");
     let prefix = if service == "cloudwatchlogs" { "logs" } else { service };
     let action = format!("{prefix}:{operation}");
-    let mut world = World::new().await;
+    let mut world = example.world().await;
     world.deny(&action).await;
     let mut first = world.deploy::<M>(Some(&example.inputs), &example.links).await;
     world.plan::<M>(&mut first).await;

@@ -187,7 +187,8 @@ async fn observe_one(aws: &Aws, bucket: &str, wanted: &Wanted<'_>) -> Result<Opt
     let copies: BTreeMap<String, String> = attributes.get(COPIES).map(parsed).unwrap_or_default();
     let keys: BTreeSet<&String> = desired.keys().chain(recorded.keys()).collect();
     let Some(found) = list(aws, bucket, &keys).await? else { return Ok(None) };
-    if found.is_empty() && (wanted.id.is_none() || wanted.leaving) {
+    // There is always a file that is wanted: without any there is nothing.
+    if found.is_empty() {
         return Ok(None);
     }
     let objects = by_source(found, &recorded, &copies);
