@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::deployment::Deployment;
 use crate::error::StateError;
 use crate::keys;
 use crate::limits::{MESSAGE, shortened};
@@ -90,6 +91,13 @@ impl Store {
     pub async fn frozen(&self, layer: &str) -> Result<Option<Freeze>, StateError> {
         let record: Option<Record> = self.get(&keys::layer(layer), keys::FREEZE).await?;
         Ok(record.map(|record| record.freeze).filter(|freeze| freeze.until > self.now()))
+    }
+
+    /// The freeze that keeps a deployment from beginning.
+    pub async fn freeze_before(&self, deployment: &Deployment) -> Result<Option<Freeze>, StateError> {
+        let layer = &deployment.layer;
+        let environment = deployment.environment_choice.as_deref().filter(|environment| environment != layer);
+        self.freeze_of(layer, &deployment.freeze_windows, environment).await
     }
 
     /// What keeps deployments of a layer from beginning: a freeze or a window of the layer itself or of its

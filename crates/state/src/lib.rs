@@ -5,10 +5,12 @@ mod approvals;
 mod cancel;
 mod clock;
 mod deployment;
+mod discarded;
 mod documents;
 mod error;
 mod events;
 mod freeze;
+mod invariants;
 mod journal;
 mod keys;
 mod layers;
@@ -19,6 +21,7 @@ mod runs;
 mod sources;
 mod store;
 mod wake;
+mod whole;
 mod writer;
 
 pub use approvals::{Approval, ApprovalRequest, Decision};
@@ -27,10 +30,12 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use deployment::{
     Action, Actor, Deployment, DeploymentId, Finished, NewChange, Outcome, Phase, PlanRef, PlanSummary, Source, Status,
 };
+pub use discarded::Discarded;
 pub use documents::DocumentRef;
 pub use error::StateError;
 pub use events::Event;
 pub use freeze::{Freeze, FreezeWindow};
+pub use invariants::{Broken, Item as TableItem, broken};
 pub use jiff::Timestamp;
 pub use journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
 pub use layers::{DeployedConfig, LayerRecord, LayerStatus, ModuleRecord, Scope};
@@ -40,6 +45,7 @@ pub use runs::{Gate, ResourceFailure, Run, RunCounts, RunStart, RunStatus, RunUp
 pub use sources::SourceOutcome;
 pub use store::{Settings, Store};
 pub use wake::{NOT_STARTED, SKIPPED, fail, succeed};
+pub use whole::Whole;
 pub use writer::{Applied, Deployed, Writer};
 
 /// Version of the records' schema.

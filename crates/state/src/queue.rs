@@ -195,8 +195,8 @@ impl Store {
         Err(StateError::conflict(format!("the queue of layer {layer} changes too often")))
     }
 
-    /// Records why a deployment waits.
-    async fn waits_for(&self, deployment: &Deployment, why: &str) -> Result<(), StateError> {
+    /// Records why a deployment waits that has not begun.
+    pub async fn waits_for(&self, deployment: &Deployment, why: &str) -> Result<(), StateError> {
         if deployment.message.as_deref() == Some(why) {
             return Ok(());
         }
