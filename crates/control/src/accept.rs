@@ -41,6 +41,21 @@ impl Control {
         Ok(Checked { environment: environment.map(|environment| environment.name), freeze_windows })
     }
 
+    /// The layer that a file which cannot be read belongs to: the one its key held, else the file's own name without
+    /// what a layer's name may not contain.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn layer_named_by(&self, key: &str) -> Result<String, StateError> {
+        if let Some(layer) = self.store.layer_of_key(key).await? {
+            return Ok(layer);
+        }
+        let name = key.rsplit('/').next().unwrap_or_default();
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        let safe: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        Ok(if safe.is_empty() { "unnamed".to_owned() } else { safe })
+    }
+
     /// Puts a change into its layer's queue, announces what became of it and of the one whose place it took, and starts
     /// it if nothing is in its way.
     ///

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use lambda_runtime::{LambdaEvent, service_fn};
 use landfall_aws::{base_config, start_log};
@@ -38,28 +39,21 @@ impl Control {
         Self::made_from(&base_config())
     }
 
-    /// The same for a function that people wait for: a call that AWS does not answer is given up well before API
-    /// Gateway gives up the request, after 30 s, so that the answer says what does not answer
-    /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
+    /// The same for a function that people wait for, with the clients' configuration of [`request_config`].
     ///
     /// # Errors
     /// When a setting is missing.
-    pub fn for_requests() -> Result<Self, lambda_runtime::Error> {
+    pub fn for_requests(config: &SdkConfig) -> Result<Self, lambda_runtime::Error> {
         start_log();
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(2))
-            .operation_attempt_timeout(Duration::from_secs(5))
-            .operation_timeout(Duration::from_secs(10))
-            .build();
-        Self::made_from(&base_config().into_builder().timeout_config(timeouts).build())
+        Self::made_from(config)
     }
 
-    fn made_from(config: &aws_config::SdkConfig) -> Result<Self, lambda_runtime::Error> {
+    fn made_from(config: &SdkConfig) -> Result<Self, lambda_runtime::Error> {
         Ok(Self::new(config, landfall_state::Settings::from_env()?, Settings::from_env()?))
     }
 
     /// From clients' configuration and settings.
-    pub fn new(config: &aws_config::SdkConfig, state: landfall_state::Settings, settings: Settings) -> Self {
+    pub fn new(config: &SdkConfig, state: landfall_state::Settings, settings: Settings) -> Self {
         let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(true).build();
         Self {
             store: Store::new(config, state),
@@ -79,6 +73,18 @@ impl Control {
             _ => alias,
         }
     }
+}
+
+/// The configuration of clients whose calls people wait for: one that AWS does not answer is given up well before API
+/// Gateway gives up the request, after 30 s, so that the answer says what does not answer
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
+pub fn request_config() -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(10))
+        .build();
+    base_config().into_builder().timeout_config(timeouts).build()
 }
 
 /// Serves requests of type `Q` until Lambda ends the process.

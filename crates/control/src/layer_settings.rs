@@ -16,6 +16,8 @@ pub struct LayerSettings {
     pub approval: Approval,
     /// Times in which none begins.
     pub freeze: Vec<FreezeWindow>,
+    /// Time between two looks for drift; `None` when nothing looks by itself.
+    pub drift: Option<Duration>,
 }
 
 /// Who has to approve what.
@@ -55,7 +57,25 @@ impl Approval {
 struct Raw {
     approval: Short<Approval, When>,
     freeze: Option<Vec<Window>>,
+    /// Layers that were deployed before there was such a setting have none.
+    #[serde(default)]
+    drift: Option<Short<Looks, LooksWord>>,
 }
+
+#[derive(Debug, Deserialize)]
+struct Looks {
+    every_hours: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum LooksWord {
+    Daily,
+    Off,
+}
+
+/// Time between two looks for drift when the settings say nothing.
+const DAILY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -80,8 +100,12 @@ impl LayerSettings {
         Self::read(&layer.settings)
     }
 
-    fn read(settings: &Value) -> Result<Self, Refusal> {
-        let none = Self { approval: Approval::DEFAULT, freeze: Vec::new() };
+    /// Those that are recorded with a layer.
+    ///
+    /// # Errors
+    /// What this version does not understand.
+    pub fn read(settings: &Value) -> Result<Self, Refusal> {
+        let none = Self { approval: Approval::DEFAULT, freeze: Vec::new(), drift: Some(DAILY) };
         if settings.is_null() {
             return Ok(none);
         }
@@ -97,7 +121,12 @@ impl LayerSettings {
         };
         let windows = raw.freeze.unwrap_or_default();
         let freeze = windows.iter().enumerate().map(|(at, window)| window.read(at)).collect::<Result<_, _>>()?;
-        Ok(Self { approval, freeze })
+        let drift = match raw.drift {
+            Some(Short::Whole(Looks { every_hours })) => Some(Duration::from_secs(every_hours * 60 * 60)),
+            Some(Short::Word(LooksWord::Off)) => None,
+            Some(Short::Word(LooksWord::Daily)) | None => Some(DAILY),
+        };
+        Ok(Self { approval, freeze, drift })
     }
 }
 
@@ -139,6 +168,16 @@ mod tests {
         assert!(whole.separate);
         assert_eq!(whole.patience(), Duration::from_secs(2 * 86_400));
         assert_eq!(read(&Value::Null).approval, Approval::DEFAULT);
+    }
+
+    #[test]
+    fn drift_is_looked_for_daily_unless_the_settings_say_how_often_or_not_at_all() {
+        let drift = |value: Value| read(&json!({ "approval": "risky", "freeze": null, "drift": value })).drift;
+        assert_eq!(drift(json!("off")), None);
+        assert_eq!(drift(json!("daily")), Some(Duration::from_secs(86_400)));
+        assert_eq!(drift(json!({ "every_hours": 6 })), Some(Duration::from_secs(6 * 3600)));
+        assert_eq!(read(&json!({ "approval": "risky", "freeze": null })).drift, Some(DAILY), "recorded without it");
+        assert_eq!(read(&Value::Null).drift, Some(DAILY));
     }
 
     #[test]

@@ -286,6 +286,12 @@ impl Store {
         Ok(record.is_held(self.now().as_millisecond()).then(|| info(layer, &record)))
     }
 
+    /// Who is recorded as the holder of a layer, also when that one's time is over.
+    pub async fn holder(&self, layer: &str) -> Result<Option<LeaseInfo>, StateError> {
+        let record = self.lease_record(layer).await?;
+        Ok(record.holder.is_some().then(|| info(layer, &record)))
+    }
+
     /// Whether the deployment that holds this lease was cancelled. `false` when the lease is lost.
     pub async fn is_cancelled(&self, lease: &Lease) -> Result<bool, StateError> {
         let record = self.lease_record(&lease.layer).await?;

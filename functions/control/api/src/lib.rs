@@ -25,7 +25,7 @@ pub use description::openapi;
 /// # Errors
 /// When the environment lacks a setting, or the Lambda runtime API fails.
 pub async fn run() -> Result<(), lambda_http::Error> {
-    let control = Control::for_requests()?;
+    let control = Control::for_requests(&landfall_control::request_config())?;
     lambda_http::run(router(control)).await
 }
 

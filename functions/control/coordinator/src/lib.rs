@@ -5,6 +5,7 @@ mod finish;
 mod gates;
 mod sweep;
 mod verdict;
+mod watch;
 
 use lambda_runtime::Error;
 use landfall_control::Control;

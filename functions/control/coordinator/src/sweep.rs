@@ -5,7 +5,7 @@ use aws_sdk_sfn::error::ProvideErrorMetadata;
 use aws_sdk_sfn::types::ExecutionStatus;
 use jiff::SignedDuration;
 use lambda_runtime::Error;
-use landfall_control::Control;
+use landfall_control::{Control, EXECUTIONS_DIED};
 use landfall_state::{Deployment, Lease, StateError, Status};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::finish::{Ending, belongs_to_another, finish};
 use crate::verdict::DIED;
+use crate::watch::{Watched, watch};
 
 /// A running deployment without an execution is started again after this.
 const START_PATIENCE: SignedDuration = SignedDuration::from_secs(20);
@@ -61,18 +62,26 @@ async fn end_dead(control: &Control, deployment: &Deployment, execution: &str, s
     });
     let error = Failure { error: format!("{DIED}{status}"), cause: format!("the execution ended as {status}") };
     let ending = Ending { layer: &deployment.layer, number: deployment.number, execution, lease, error: Some(error) };
-    finish(control, &ending).await
+    finish(control, &ending).await?;
+    control.count(&[(EXECUTIONS_DIED, 1)]);
+    Ok(())
 }
 
 /// Looks at every layer for what came to a stop. A layer that cannot be looked at does not keep the others from it.
 pub(crate) async fn sweep(control: &Control) -> Result<Value, Error> {
     let (mut repaired, mut failed) = (Vec::new(), Vec::new());
+    let mut watched = Watched::default();
     for layer in control.store.layers().await? {
         match sweep_layer(control, &layer.layer).await {
             Ok(what) => repaired.extend(what),
             Err(error) => failed.push(format!("{}: {error}", layer.layer)),
         }
+        match watch(control, &layer.layer, &mut watched).await {
+            Ok(what) => repaired.extend(what),
+            Err(error) => failed.push(format!("{}: {error}", layer.layer)),
+        }
     }
+    watched.count(control);
     if !failed.is_empty() {
         return Err(failed.join("; ").into());
     }

@@ -102,7 +102,7 @@ impl Arrival<'_> {
             Ok(LoadedFile::Layer(file, source)) => (file, source),
             Ok(LoadedFile::Support) => return self.support().await,
             Err(refusal) => {
-                let layer = self.known_layer().await?;
+                let layer = self.control.layer_named_by(&self.content.key).await?;
                 return self.reject(&layer, refusal).await;
             }
         };
@@ -175,18 +175,6 @@ impl Arrival<'_> {
             format!("restore the file; to remove the layer use `landfall destroy {layer}`"),
         );
         self.reject(&layer, refusal).await
-    }
-
-    /// The layer that a file which cannot be read belongs to: the one its key held, else the file's own name without
-    /// what a layer's name may not contain.
-    async fn known_layer(&self) -> Result<String, Error> {
-        if let Some(layer) = self.control.store.layer_of_key(&self.content.key).await? {
-            return Ok(layer);
-        }
-        let name = self.content.key.rsplit('/').next().unwrap_or_default();
-        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-        let safe: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        Ok(if safe.is_empty() { "unnamed".to_owned() } else { safe })
     }
 
     fn change(&self, layer: &str, checked: Checked) -> NewChange {
