@@ -73,6 +73,9 @@ pub struct Module {
     /// Links that it holds, in the order of the file.
     #[serde(default)]
     pub links: Vec<Link>,
+    /// Attributes of its resources that others may change: paths such as `tags.CostCenter`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore_drift: Vec<String>,
     /// Line of the file (1-based) on which the module begins.
     #[serde(default)]
     pub line: usize,

@@ -2,6 +2,7 @@
 //! No AWS code.
 
 mod check;
+mod guard;
 mod kind;
 mod kinds;
 mod layer;
@@ -12,6 +13,7 @@ mod settings;
 mod ty;
 
 pub use check::Check;
+pub use guard::is_guarded;
 pub use kind::{
     Default, FilesOf, Grants, Holds, Input, Kind, Letters, NameParts, NameRule, Need, Output, Place, Presence, When,
     Wire,

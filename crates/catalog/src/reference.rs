@@ -18,6 +18,10 @@ Every module also takes `name` (letters and digits, unique in the file; by defau
 `depends_on` (a list of names of modules that come first). An input that is absent, or null, has its default. Defaults
 are pinned when a module is first deployed: a later version of Landfall with another default changes nothing.
 
+Every module takes `ignore_drift` as well: a list of paths of attributes, as a plan shows them, that others may change
+(`[delay_seconds, tags.CostCenter]`). What AWS has there stays as it is until the config itself says something else.
+Attributes that hold a promise about security cannot be listed ([what drift is](deployments.md#drift)).
+
 Outputs of modules of the same file are written `${{module.NAME.OUTPUT}}`. A service writes `{parent.OUTPUT}` for those
 outputs of its environment that are marked as seen by services.
 

@@ -5,6 +5,8 @@ use crate::ty::{Enum, Pattern, Type};
 
 const WHEN: Enum = Enum { words: &["risky", "always", "never"], former: &[] };
 
+const LOOKS: Enum = Enum { words: &["daily", "off"], former: &[] };
+
 /// A moment in UTC, to the second, or the beginning of a day.
 const MOMENT: Pattern = Pattern {
     regex: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?Z)?$",
@@ -33,6 +35,9 @@ const APPROVAL: &[Input] = &[
     ),
 ];
 
+const DRIFT: &[Input] =
+    &[Input::required("every_hours", Type::Int { min: 1, max: 168 }, "Hours between two looks for drift")];
+
 const WINDOW: &[Input] = &[
     Input::required("from", Type::Pattern(&MOMENT), "When it begins, in UTC"),
     Input::required("until", Type::Pattern(&MOMENT), "When it ends, in UTC"),
@@ -46,6 +51,12 @@ pub(crate) const SETTINGS: &[Input] = &[
         Type::Either(&[Type::Enum(&WHEN), Type::Object(APPROVAL)]),
         Default::Text("risky"),
         "Which changes wait for an approval, and who may give it",
+    ),
+    Input::optional(
+        "drift",
+        Type::Either(&[Type::Enum(&LOOKS), Type::Object(DRIFT)]),
+        Default::Text("daily"),
+        "How often what is deployed is compared with its config by itself",
     ),
     Input::optional(
         "freeze",

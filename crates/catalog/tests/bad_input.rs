@@ -46,6 +46,9 @@ bad! {
     versions_that_fade: environment("  - type: base\n  - type: k8s-cluster\n    k8s_version: \"1.32\"\n    ami_type: AL2_x86_64_GPU\n    node_instance_type: m4.large\n  - type: redis\n    redis_version: 6.x\n    node_type: cache.m4.large\n");
     version_without_quotes: environment("  - type: base\n  - type: k8s-cluster\n    k8s_version: 1.35\n");
     settings_that_do_not_exist: format!("landfall:\n  approval: sometimes\n  notify: me\n{}", environment("  []\n"));
+    drift_that_cannot_be_ignored: environment("  - type: sqs\n    ignore_drift: [delay_seconds, \"tags.\", kms_key, delay_seconds, \"tags.landfall:layer\"]\n");
+    drift_to_ignore_that_is_no_list_of_texts: environment("  - type: sqs\n    ignore_drift: [7]\n  - type: sns\n    ignore_drift: policy\n");
+    looks_for_drift_that_never_come: format!("landfall:\n  drift: {{every_hours: 0}}\n{}", environment("  []\n"));
     reserved_for_nodes: environment("  - type: base\n  - type: k8s-cluster\n    node_instance_type: t3.micro\n    min_nodes: 5\n    max_nodes: \"3\"\n    ami_type: ubuntu\n");
     key_that_is_no_attribute: environment("  - type: dynamodb\n    hash_key: id\n    range_key: at\n    attributes: [{name: id, type: S}, {name: email, type: S}]\n");
     postgres_that_joins_and_makes: environment("  - type: base\n  - type: postgres\n    existing_global_database_id: lf-global\n    database_name: app\n    create_global_database: true\n");

@@ -124,8 +124,12 @@ fn module(index: usize, node: &Node, report: &mut Report<'_>) -> Option<ModuleEn
             .unwrap_or_else(|| Spanned::new(value.as_str().unwrap_or_default().to_owned(), value.span)),
         None => Spanned::new(default_module_name(&ty.value), ty.span),
     };
-    let depends_on = map.get("depends_on").map_or_else(Vec::new, |value| depends_on(value, &field, report));
-    let own = ["type", "name", "depends_on"];
+    let mut texts = |key: &str, help: &str| {
+        map.get(key).map_or_else(Vec::new, |value| texts(value, &format!("{field}.{key}"), help, report))
+    };
+    let depends_on = texts("depends_on", "name the modules that come first: `depends_on: [db]`");
+    let ignore_drift = texts("ignore_drift", "name the attributes: `ignore_drift: [tags.CostCenter]`");
+    let own = ["type", "name", "depends_on", "ignore_drift"];
     let inputs = map.entries.iter().filter(|entry| !own.contains(&entry.key.as_str())).cloned().collect();
     Some(ModuleEntry {
         index,
@@ -133,17 +137,18 @@ fn module(index: usize, node: &Node, report: &mut Report<'_>) -> Option<ModuleEn
         name,
         explicit_name: explicit.is_some(),
         depends_on,
+        ignore_drift,
         inputs: Map { entries: inputs },
         span: node.span,
     })
 }
 
-fn depends_on(node: &Node, module: &str, report: &mut Report<'_>) -> Vec<Spanned<String>> {
+/// A list of texts, each with its place; nothing is an empty one.
+fn texts(node: &Node, field: &str, help: &str, report: &mut Report<'_>) -> Vec<Spanned<String>> {
     if node.is_null() {
         return Vec::new();
     }
-    let field = format!("{module}.depends_on");
-    let Some(items) = list(node, &field, "name the modules that come first: `depends_on: [db]`", report) else {
+    let Some(items) = list(node, field, help, report) else {
         return Vec::new();
     };
     items

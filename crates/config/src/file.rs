@@ -100,6 +100,8 @@ pub struct ModuleEntry {
     pub explicit_name: bool,
     /// Names of modules that come first.
     pub depends_on: Vec<Spanned<String>>,
+    /// Attributes of its resources that others may change.
+    pub ignore_drift: Vec<Spanned<String>>,
     /// Every other key.
     pub inputs: Map,
     /// The entry.

@@ -1,15 +1,20 @@
 //! Every status change is announced: an event on the deployment, a message on the topic.
 
 use aws_sdk_sns::types::MessageAttributeValue;
-use landfall_state::{Deployment, StateError};
-use serde_json::json;
+use landfall_state::{Action, Deployment, StateError, Status};
+use serde_json::{Value, json};
 
 use crate::entry::Control;
 
 impl Control {
     /// Records an event of a deployment and announces it on the topic. A topic that does not take it is logged: the
-    /// status itself is in the table.
+    /// status itself is in the table. A look for drift that ends well is nothing to tell: what it found is.
     pub async fn announce(&self, deployment: &Deployment, kind: &str, message: &str) -> Result<(), StateError> {
+        let well =
+            matches!(deployment.status, Status::Queued | Status::Running | Status::Superseded | Status::Succeeded);
+        if deployment.action == Action::Drift && well {
+            return Ok(());
+        }
         let id = deployment.id().to_string();
         let status = serde_json::to_value(deployment.status).unwrap_or_default();
         let body = json!({
@@ -25,19 +30,25 @@ impl Control {
             "source": deployment.source.key,
             "at": self.store.now(),
         });
+        let happened = self.store.happened(&deployment.layer, deployment.number, kind, None, message);
+        let published = self.publish(&body, &deployment.layer, status.as_str().unwrap_or_default());
+        let (happened, ()) = tokio::join!(happened, published);
+        happened
+    }
+
+    /// Sends a message to the topic, with the attributes that a subscriber can filter by. A topic that does not take it
+    /// is logged.
+    pub(crate) async fn publish(&self, body: &Value, layer: &str, status: &str) {
         let mut publish = self.sns.publish().topic_arn(&self.settings.topic_arn).message(body.to_string());
-        for (name, value) in [("layer", deployment.layer.as_str()), ("status", status.as_str().unwrap_or_default())] {
+        for (name, value) in [("layer", layer), ("status", status)] {
             let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
             match attribute {
                 Ok(attribute) => publish = publish.message_attributes(name, attribute),
                 Err(error) => tracing::warn!(%error, "attribute"),
             }
         }
-        let happened = self.store.happened(&deployment.layer, deployment.number, kind, None, message);
-        let (happened, published) = tokio::join!(happened, publish.send());
-        if let Err(error) = published {
-            tracing::warn!(deployment = id, error = ?error, "the status was not announced");
+        if let Err(error) = publish.send().await {
+            tracing::warn!(layer, status, error = ?error, "it was not announced");
         }
-        happened
     }
 }

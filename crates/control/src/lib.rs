@@ -3,6 +3,7 @@
 
 mod accept;
 mod announce;
+mod drift;
 mod entry;
 mod layer_settings;
 mod load;
@@ -14,6 +15,7 @@ mod start;
 mod trouble;
 
 pub use accept::Checked;
+pub use drift::{Acceptable, NotAcceptable, acceptable, accepted};
 pub use entry::{Control, request_config, serve};
 pub use layer_settings::{Approval, LayerSettings, When};
 pub use load::{ChosenEnvironment, Loaded, LoadedFile, Object};

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::graph::Node;
 use crate::journal::Entry;
-use crate::plan::{Known, change, lookup};
+use crate::plan::{Known, judge, lookup};
 use crate::reconcile::{AT_ONCE, Step};
 use crate::report::{End, Report};
 use crate::resource::{Changes, Progress, Seen, Status};
@@ -20,6 +20,14 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// How often a creation is tried whose earlier attempt may have made what now "exists already" and is not shown yet.
 const ADOPTIONS: u32 = 24;
+
+/// To what a resource is brought.
+struct Bring {
+    /// As the config wants it: what is recorded, so that a change of the config is seen as one.
+    recorded: Value,
+    /// The same with drift that is left alone as it is now.
+    written: Value,
+}
 
 impl Step<'_> {
     /// Makes and changes the graph's resources. What could not be removed for its replacement, and what needs it,
@@ -124,7 +132,7 @@ impl Step<'_> {
                 let reason = "making sure that an interrupted creation left nothing".to_owned();
                 return Ok(End::Pending { after: left, reason });
             }
-            self.permit(&change(node, &desired, entry, None), begun)?;
+            self.permit(&judge(node, &desired, entry, None, &self.subject.leave).change, begun)?;
             return self.create(node, desired, entry).await;
         };
         match &seen.status {
@@ -137,7 +145,8 @@ impl Step<'_> {
             }
             Status::Failed(why) => return Err(gave_up(why)),
         }
-        let planned = change(node, &desired, entry, Some(seen));
+        let judged = judge(node, &desired, entry, Some(seen), &self.subject.leave);
+        let planned = judged.change;
         match planned.action {
             Action::Keep | Action::Create | Action::Delete => {
                 if !entry.is_some_and(|entry| entry.records(node, &desired)) {
@@ -147,7 +156,7 @@ impl Step<'_> {
             }
             Action::Update => {
                 self.permit(&planned, begun)?;
-                self.update(node, desired, seen, &planned).await
+                self.update(node, Bring { recorded: desired, written: judged.desired }, seen, &planned).await
             }
             Action::Replace => {
                 self.permit(&planned, begun)?;
@@ -171,11 +180,11 @@ impl Step<'_> {
         }
     }
 
-    async fn update(&self, node: &Node, desired: Value, seen: &Seen, planned: &ResourceChange) -> Result<End> {
+    async fn update(&self, node: &Node, bring: Bring, seen: &Seen, planned: &ResourceChange) -> Result<End> {
         let attempt = self.recorder.intend_update(node, &seen.id).await?;
         let changes = Changes { attributes: &planned.attributes, seen };
-        match node.kind.0.update(desired.clone(), self.engine.aws(), &changes).await {
-            Ok(progress) => self.record(node, &desired, progress, Action::Update, Some(seen)).await,
+        match node.kind.0.update(bring.written, self.engine.aws(), &changes).await {
+            Ok(progress) => self.record(node, &bring.recorded, progress, Action::Update, Some(seen)).await,
             Err(error) => Ok(self.wait_or_fail(error, &node.name, attempt)),
         }
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use landfall_aws::Error;
-use landfall_plan::{Action, Comparison, ResourceChange, Risk, Token, compare, resolve};
+use landfall_plan::{
+    AcceptedDrift, Action, AttributeChange, Comparison, LeftAlone, ResourceChange, Risk, Token, Why, compare_leaving,
+    is_below, resolve,
+};
 use serde_json::{Map, Value};
 
 use crate::graph::Node;
@@ -22,17 +25,44 @@ pub(crate) fn lookup(known: &Known, token: &Token) -> Option<Value> {
     }
 }
 
+/// Drift that a module leaves alone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Leave {
+    /// Attributes that the config says to ignore.
+    pub ignored: Vec<String>,
+    /// Values that somebody accepted.
+    pub accepted: Vec<AcceptedDrift>,
+}
+
+/// The change of a resource, and what it leaves alone.
+pub(crate) struct Judged {
+    /// The change.
+    pub change: ResourceChange,
+    /// Drift that is left alone.
+    pub left: Vec<LeftAlone>,
+    /// The desired properties with what is left alone as it is now: what an update writes.
+    pub desired: Value,
+}
+
 /// What happens to the graph's resources.
 pub(crate) struct Planned {
     /// Their changes, in order.
     pub resources: Vec<ResourceChange>,
+    /// Drift that they leave alone.
+    pub left: Vec<LeftAlone>,
     /// Whether something is as desired and the journal does not say so.
     pub unrecorded: bool,
 }
 
 /// The changes of the graph's resources in order. `known` is filled with the attributes of those that stay.
-pub(crate) fn changes(nodes: &[Node], journal: &Journal, seen: &BTreeMap<String, Seen>, known: &mut Known) -> Planned {
-    let mut planned = Planned { resources: Vec::with_capacity(nodes.len()), unrecorded: false };
+pub(crate) fn changes(
+    nodes: &[Node],
+    journal: &Journal,
+    seen: &BTreeMap<String, Seen>,
+    leave: &Leave,
+    known: &mut Known,
+) -> Planned {
+    let mut planned = Planned { resources: Vec::with_capacity(nodes.len()), left: Vec::new(), unrecorded: false };
     for node in nodes {
         let (entry, seen) = (journal.get(&node.name), seen.get(&node.name));
         if node.kind.0.is_lookup() {
@@ -41,25 +71,36 @@ pub(crate) fn changes(nodes: &[Node], journal: &Journal, seen: &BTreeMap<String,
         }
         let resolved = resolve(&node.desired, &|token| lookup(known, token));
         let desired = node.kind.0.canonical(resolved.value);
-        let change = change(node, &desired, entry, seen);
+        let Judged { change, left, .. } = judge(node, &desired, entry, seen, leave);
         if matches!(change.action, Action::Keep | Action::Update) {
             known.extend(seen.map(|seen| (node.name.clone(), seen.attributes.clone())));
         }
         planned.unrecorded |=
             change.action == Action::Keep && !entry.is_some_and(|entry| entry.records(node, &desired));
         planned.resources.push(change);
+        planned.left.extend(left);
     }
     planned
 }
 
-/// The change of one resource whose desired properties are resolved as far as possible.
-pub(crate) fn change(node: &Node, desired: &Value, entry: Option<&Entry>, seen: Option<&Seen>) -> ResourceChange {
+/// The change of one resource whose desired properties are resolved as far as possible. What holds a promise about
+/// security is never left alone.
+pub(crate) fn judge(node: &Node, desired: &Value, entry: Option<&Entry>, seen: Option<&Seen>, leave: &Leave) -> Judged {
     let kind = node.kind;
+    let why = |change: &AttributeChange| {
+        if landfall_catalog::is_guarded(kind.kind(), &change.path) {
+            return None;
+        }
+        if is_below(&change.path, &leave.ignored) {
+            return Some(Why::Ignored);
+        }
+        leave.accepted.iter().any(|accepted| accepted.covers(&node.name, change)).then_some(Why::Accepted)
+    };
     let recorded = entry.filter(|entry| !entry.is_open_intent()).map(|entry| &entry.properties);
     let recorded = recorded.filter(|properties| !properties.is_null());
     let present = seen.filter(|seen| seen.status != Status::Deleting);
-    let Comparison { mut action, attributes, mut risk } =
-        compare(kind.0.fields(), desired, recorded, present.map(|seen| &seen.properties));
+    let leaving = compare_leaving(kind.0.fields(), desired, recorded, present.map(|seen| &seen.properties), &why);
+    let Comparison { mut action, attributes, mut risk } = leaving.comparison;
     let mut reason = String::new();
     if let Some(Status::Failed(why)) = present.map(|seen| &seen.status) {
         action = Action::Replace;
@@ -86,7 +127,14 @@ pub(crate) fn change(node: &Node, desired: &Value, entry: Option<&Entry>, seen: 
         }
         Action::Keep | Action::Create | Action::Update | Action::Delete => {}
     }
-    ResourceChange {
+    let left = leaving.left.into_iter().map(|(change, why)| LeftAlone {
+        resource: node.name.clone(),
+        kind: kind.kind().to_owned(),
+        why,
+        change,
+    });
+    let left = left.collect();
+    let change = ResourceChange {
         resource: node.name.clone(),
         kind: kind.kind().to_owned(),
         name: display_name(kind, desired, present),
@@ -95,7 +143,8 @@ pub(crate) fn change(node: &Node, desired: &Value, entry: Option<&Entry>, seen: 
         reason,
         attributes,
         note: String::new(),
-    }
+    };
+    Judged { change, left, desired: leaving.desired }
 }
 
 /// The deletion of a resource that the config no longer has; without `seen` that of an interrupted creation, of which
@@ -209,6 +258,10 @@ mod tests {
         }
     }
 
+    fn change(node: &Node, desired: &Value, entry: Option<&Entry>, seen: Option<&Seen>) -> ResourceChange {
+        judge(node, desired, entry, seen, &Leave::default()).change
+    }
+
     fn disk(properties: &Value) -> Node {
         let needs = needs_of(properties);
         Node {
@@ -272,11 +325,11 @@ mod tests {
         let nodes = [Node { name: "other".to_owned(), ..disk(&json!({ "name": "o" })) }, disk(&wanted)];
         let there = Seen::ready("d-1", json!({ "name": "d", "zone": "b" }));
         let mut seen = BTreeMap::from([("disk".to_owned(), there)]);
-        let planned = changes(&nodes, &Journal::new(), &seen, &mut Known::new());
+        let planned = changes(&nodes, &Journal::new(), &seen, &Leave::default(), &mut Known::new());
         assert_eq!(planned.resources[1].action, Action::Replace);
         assert_eq!(planned.resources[1].attributes[0].after, After::KnownAfterApply);
         seen.insert("other".to_owned(), Seen::ready("o-1", json!({ "name": "o" })).with("zone", "b"));
-        let planned = changes(&nodes, &Journal::new(), &seen, &mut Known::new());
+        let planned = changes(&nodes, &Journal::new(), &seen, &Leave::default(), &mut Known::new());
         assert_eq!(planned.resources[1].action, Action::Keep);
         assert!(planned.unrecorded, "the journal knows neither");
     }

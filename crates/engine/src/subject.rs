@@ -13,7 +13,7 @@ use crate::journal::{Entry, Journal};
 use crate::load;
 use crate::module::Module;
 use crate::observe::{Leftover, leftovers, observe};
-use crate::plan::{Known, changes, deletion, lookup};
+use crate::plan::{Known, Leave, changes, deletion, lookup};
 use crate::resource::{Registered, Seen};
 use crate::step::{Engine, Request};
 
@@ -28,6 +28,7 @@ pub(crate) struct Subject {
     pub seen: BTreeMap<String, Seen>,
     pub recorded_outputs: Option<Value>,
     pub defaults: BTreeMap<String, Value>,
+    pub leave: Leave,
 }
 
 /// What building a module gives.
@@ -69,6 +70,7 @@ impl Engine {
             Token::Attribute { .. } => None,
         };
         let mut defaults = BTreeMap::new();
+        let mut leave = Leave::default();
         let mut built = Built { nodes: Vec::new(), notes: Vec::new(), outputs: Value::Null };
         if module.change != ModuleChange::Destroy {
             let config = run.layer.modules.iter().find(|config| config.name == module.name).ok_or_else(|| {
@@ -83,6 +85,8 @@ impl Engine {
                 node.desired = resolve(&node.desired, &outputs_of).value;
             }
             defaults.clone_from(&config.defaults);
+            leave.ignored.clone_from(&config.ignore_drift);
+            leave.accepted = run.accepted.get(&module.name).cloned().unwrap_or_default();
         }
         let Built { nodes, notes, outputs } = built;
         let leftovers = leftovers(&nodes, &journal, &M::resources())?;
@@ -92,7 +96,7 @@ impl Engine {
         let mut seen = observe(self.aws(), &owner, &nodes, &leftovers, &journal, &trusted).await?;
         seen.extend(trusted);
         let recorded_outputs = deployed.get(&request.module).map(|deployed| deployed.outputs.clone());
-        Ok(Subject { module, nodes, notes, outputs, leftovers, journal, seen, recorded_outputs, defaults })
+        Ok(Subject { module, nodes, notes, outputs, leftovers, journal, seen, recorded_outputs, defaults, leave })
     }
 }
 
@@ -103,7 +107,7 @@ impl Subject {
     /// values of other modules that are not known yet, a journal that a crash left behind what is there.
     pub(crate) fn plan(&self) -> ModulePlan {
         let mut known = Known::new();
-        let planned = changes(&self.nodes, &self.journal, &self.seen, &mut known);
+        let planned = changes(&self.nodes, &self.journal, &self.seen, &self.leave, &mut known);
         let mut resources = planned.resources;
         resources.extend(self.deletions());
         let outputs = resolve(&self.outputs, &|token| lookup(&known, token));
@@ -132,6 +136,7 @@ impl Subject {
             needs: self.module.needs.clone(),
             resources,
             notes: self.notes.clone(),
+            left: planned.left,
         }
     }
 
@@ -217,7 +222,7 @@ pub fn preview<M: Module>(inputs: Value, cx: &Context, seen: &BTreeMap<String, S
         })
         .collect();
     let mut known = Known::new();
-    let planned = changes(&built.nodes, &journal, seen, &mut known);
+    let planned = changes(&built.nodes, &journal, seen, &Leave::default(), &mut known);
     let acts = planned.resources.iter().any(|change| change.action != Action::Keep);
     Ok(ModulePlan {
         module: cx.module.clone(),
@@ -226,5 +231,6 @@ pub fn preview<M: Module>(inputs: Value, cx: &Context, seen: &BTreeMap<String, S
         needs: Vec::new(),
         resources: planned.resources,
         notes: built.notes,
+        left: planned.left,
     })
 }

@@ -90,6 +90,7 @@ fn planned(resources: &[Resource]) -> Plan {
             needs: vec![],
             resources,
             notes: vec![],
+            left: vec![],
         }
     });
     Plan {

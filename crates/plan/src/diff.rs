@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::change::{Action, After, AttributeChange, Before, Field, OnChange, Risk};
+use crate::drift::Why;
 use crate::token::is_token;
 
 /// Tags are shared with other tools (the Kubernetes controllers tag subnets, cost tools tag everything): keys that
@@ -20,6 +21,20 @@ pub struct Comparison {
     pub risk: Risk,
 }
 
+/// What a comparison found that leaves some differences alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leaving {
+    /// The comparison without them.
+    pub comparison: Comparison,
+    /// What is left alone.
+    pub left: Vec<(AttributeChange, Why)>,
+    /// The desired properties with what is left alone as it is now: what an update writes.
+    pub desired: Value,
+}
+
+/// Says of a difference that the config did not make whether it is left alone.
+pub type Leave<'a> = &'a dyn Fn(&AttributeChange) -> Option<Why>;
+
 /// Compares the desired properties (tokens that are not known yet may stand in them) with the recorded and the
 /// observed ones. All three are JSON objects with the same top-level fields; a field that AWS does not report is
 /// compared with the record instead.
@@ -31,8 +46,20 @@ pub struct Comparison {
 /// | equal to desired | differs | update or replace, marked as drift |
 /// | differs or none | differs | update or replace |
 pub fn compare(fields: &[Field], desired: &Value, recorded: Option<&Value>, observed: Option<&Value>) -> Comparison {
+    compare_leaving(fields, desired, recorded, observed, &|_| None).comparison
+}
+
+/// [`compare`], with drift that is left alone: only differences between what is recorded and what is there, of
+/// attributes of which the config still says what was applied last, are asked about.
+pub fn compare_leaving(
+    fields: &[Field],
+    properties: &Value,
+    recorded: Option<&Value>,
+    observed: Option<&Value>,
+    leave: Leave<'_>,
+) -> Leaving {
     let empty = Map::new();
-    let desired = desired.as_object().unwrap_or(&empty);
+    let desired = properties.as_object().unwrap_or(&empty);
     let recorded = recorded.and_then(Value::as_object);
     let Some(observed) = observed.and_then(Value::as_object) else {
         let attributes = desired
@@ -46,10 +73,12 @@ pub fn compare(fields: &[Field], desired: &Value, recorded: Option<&Value>, obse
                 drift: recorded.is_some(),
             })
             .collect();
-        return Comparison { action: Action::Create, attributes, risk: Risk::Low };
+        let comparison = Comparison { action: Action::Create, attributes, risk: Risk::Low };
+        return Leaving { comparison, left: Vec::new(), desired: properties.clone() };
     };
 
-    let mut attributes = Vec::new();
+    let (mut attributes, mut left) = (Vec::new(), Vec::new());
+    let mut written = properties.clone();
     let mut worst = OnChange::Update;
     for (name, wanted) in desired {
         let rule = fields.iter().find(|field| field.name == name).map_or(OnChange::Update, |field| field.on_change);
@@ -70,13 +99,17 @@ pub fn compare(fields: &[Field], desired: &Value, recorded: Option<&Value>, obse
             }
             continue;
         };
-        let found = attributes.len();
-        differences(name, wanted, last, now, name == SHARED_FIELD, &mut attributes);
-        if attributes.len() > found {
-            worst = worse(worst, rule);
-            for change in &mut attributes[found..] {
-                change.forces_replacement = rule == OnChange::Replace;
+        let mut found = Vec::new();
+        differences(&mut vec![name], wanted, last, now, name == SHARED_FIELD, &mut found);
+        for (mut change, keys) in found {
+            if let Some(why) = Some(&change).filter(|change| change.drift).and_then(leave) {
+                keep_as_it_is(&mut written, &keys, &change.before);
+                left.push((change, why));
+                continue;
             }
+            worst = worse(worst, rule);
+            change.forces_replacement = rule == OnChange::Replace;
+            attributes.push(change);
         }
     }
     let (action, risk) = match (attributes.is_empty(), worst) {
@@ -85,7 +118,29 @@ pub fn compare(fields: &[Field], desired: &Value, recorded: Option<&Value>, obse
         (false, OnChange::Disruptive) => (Action::Update, Risk::Elevated),
         (false, OnChange::Update | OnChange::Ignore) => (Action::Update, Risk::Low),
     };
-    Comparison { action, attributes, risk }
+    Leaving { comparison: Comparison { action, attributes, risk }, left, desired: written }
+}
+
+/// Puts what is there now in the place of what is wanted.
+fn keep_as_it_is(properties: &mut Value, keys: &[&str], now: &Before) {
+    let (Some((last, above)), mut place) = (keys.split_last(), properties) else { return };
+    for key in above {
+        let Some(below) = place.get_mut(*key) else { return };
+        place = below;
+    }
+    let Some(fields) = place.as_object_mut() else { return };
+    match now {
+        Before::Value(now) => {
+            fields.insert((*last).to_owned(), now.clone());
+        }
+        // A top-level field is one of the resource's struct, which has all of them.
+        Before::Absent if above.is_empty() => {
+            fields.insert((*last).to_owned(), Value::Null);
+        }
+        Before::Absent => {
+            fields.remove(*last);
+        }
+    }
 }
 
 fn worse(left: OnChange, right: OnChange) -> OnChange {
@@ -109,56 +164,52 @@ fn after(value: &Value) -> After {
     }
 }
 
-fn differences(
-    path: &str,
-    wanted: &Value,
-    last: Option<&Value>,
-    now: &Value,
+/// Every difference below `keys`, each with the keys that lead to it: a key may hold dots, so a path alone is not enough.
+fn differences<'v>(
+    keys: &mut Vec<&'v str>,
+    wanted: &'v Value,
+    last: Option<&'v Value>,
+    now: &'v Value,
     shared: bool,
-    found: &mut Vec<AttributeChange>,
+    found: &mut Vec<(AttributeChange, Vec<&'v str>)>,
 ) {
+    let change = |keys: &[&'v str], before, after, drift| {
+        let change = AttributeChange { path: keys.join("."), before, after, forces_replacement: false, drift };
+        (change, keys.to_vec())
+    };
     if let (Value::Object(wanted), Value::Object(now)) = (wanted, now) {
         let last = last.and_then(Value::as_object);
         for (key, wanted) in wanted {
-            let path = format!("{path}.{key}");
+            keys.push(key);
             let last = last.and_then(|last| last.get(key));
             match now.get(key) {
-                Some(now) => differences(&path, wanted, last, now, false, found),
+                Some(now) => differences(keys, wanted, last, now, false, found),
                 None if wanted.is_null() => {}
-                None => found.push(AttributeChange {
-                    path,
-                    before: Before::Absent,
-                    after: after(wanted),
-                    forces_replacement: false,
-                    drift: last.is_some_and(|last| same(last, wanted)),
-                }),
+                None => {
+                    let drift = last.is_some_and(|last| same(last, wanted));
+                    found.push(change(keys, Before::Absent, after(wanted), drift));
+                }
             }
+            keys.pop();
         }
         for (key, now) in now {
             let ours = !shared || last.is_some_and(|last| last.contains_key(key));
             if wanted.contains_key(key) || now.is_null() || !ours {
                 continue;
             }
-            found.push(AttributeChange {
-                path: format!("{path}.{key}"),
-                before: Before::Value(now.clone()),
-                after: After::Absent,
-                forces_replacement: false,
-                drift: last.is_some_and(|last| !last.contains_key(key)),
-            });
+            keys.push(key);
+            let drift = last.is_some_and(|last| !last.contains_key(key));
+            found.push(change(keys, Before::Value(now.clone()), After::Absent, drift));
+            keys.pop();
         }
         return;
     }
     if same(wanted, now) {
         return;
     }
-    found.push(AttributeChange {
-        path: path.to_owned(),
-        before: if now.is_null() { Before::Absent } else { Before::Value(now.clone()) },
-        after: if wanted.is_null() { After::Absent } else { after(wanted) },
-        forces_replacement: false,
-        drift: last.is_some_and(|last| same(last, wanted)),
-    });
+    let before = if now.is_null() { Before::Absent } else { Before::Value(now.clone()) };
+    let after = if wanted.is_null() { After::Absent } else { after(wanted) };
+    found.push(change(keys, before, after, last.is_some_and(|last| same(last, wanted))));
 }
 
 /// Whether two documents say the same. The order of keys means nothing, here as in [`Value`]'s own equality.
@@ -239,6 +290,30 @@ mod tests {
     fn a_value_known_after_apply_counts_as_a_change() {
         let seen = compare(FIELDS, &json!({"key": "${landfall:key.arn}"}), None, Some(&json!({"key": "arn:old"})));
         assert_eq!(seen.attributes[0].after, After::KnownAfterApply);
+    }
+
+    #[test]
+    fn drift_that_is_left_alone_is_no_difference_and_an_update_writes_what_is_there() {
+        let recorded = json!({"delay": 5, "kept": 1, "tags": {"a": "1", "k8s.io/x": "2", "gone": "3"}});
+        let observed = json!({"delay": 7, "kept": 2, "tags": {"a": "9", "k8s.io/x": "8"}});
+        let mut desired = recorded.clone();
+        desired["kept"] = json!(3);
+        let seen = compare_leaving(FIELDS, &desired, Some(&recorded), Some(&observed), &|change| {
+            (change.path != "tags.a").then_some(Why::Ignored)
+        });
+        assert_eq!(paths(&seen.comparison), vec!["kept", "tags.a"], "what the config changed is never left alone");
+        let left: Vec<&str> = seen.left.iter().map(|(change, _)| change.path.as_str()).collect();
+        assert_eq!(left, ["delay", "tags.k8s.io/x", "tags.gone"]);
+        assert_eq!(seen.desired, json!({"delay": 7, "kept": 3, "tags": {"a": "1", "k8s.io/x": "8"}}));
+    }
+
+    #[test]
+    fn a_resource_of_which_all_drift_is_left_alone_is_kept() {
+        let recorded = json!({"fifo": true, "note": "x"});
+        let observed = json!({"fifo": false, "note": null});
+        let seen = compare_leaving(FIELDS, &recorded, Some(&recorded), Some(&observed), &|_| Some(Why::Accepted));
+        assert_eq!((seen.comparison.action, seen.comparison.risk), (Action::Keep, Risk::Low));
+        assert_eq!(seen.desired, observed);
     }
 
     #[test]

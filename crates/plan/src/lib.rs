@@ -3,6 +3,7 @@
 
 mod change;
 mod diff;
+mod drift;
 mod graph;
 mod module;
 mod plan;
@@ -11,7 +12,8 @@ mod run;
 mod token;
 
 pub use change::{Action, After, AttributeChange, Before, Field, OnChange, ResourceChange, Risk};
-pub use diff::{Comparison, canonical, compare};
+pub use diff::{Comparison, Leave, Leaving, canonical, compare, compare_leaving};
+pub use drift::{AcceptedDrift, LeftAlone, Why, digest, is_below, there, wanted};
 pub use graph::{Cycle, order, ready_sets};
 pub use landfall_catalog::Scope as LayerScope;
 pub use module::{ModuleChange, ModulePlan};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Action, ResourceChange, Risk};
+use crate::drift::LeftAlone;
 
 /// What happens to a module as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub struct ModulePlan {
     /// Remarks on the module as a whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Drift that it leaves alone. Not part of a layer's plan: what others change must not make it another one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<LeftAlone>,
 }
 
 impl ModulePlan {

@@ -1,9 +1,12 @@
 //! The run document: everything that the steps of one deployment work from, written once by the planner. Step
 //! Functions carries only a reference to it.
 
+use std::collections::BTreeMap;
+
 use landfall_catalog::{EnvironmentContext, Layer};
 use serde::{Deserialize, Serialize};
 
+use crate::drift::AcceptedDrift;
 use crate::module::ModuleChange;
 use crate::plan::PlanRequest;
 
@@ -33,6 +36,9 @@ pub struct RunDocument {
     /// Diagnostics of the config that do not stop it, rendered.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Drift that was accepted, by module.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accepted: BTreeMap<String, Vec<AcceptedDrift>>,
 }
 
 /// One module of a run.

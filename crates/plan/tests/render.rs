@@ -41,6 +41,7 @@ fn module(name: &str, kind: &str, resources: Vec<ResourceChange>) -> ModulePlan 
         needs: vec![],
         resources,
         notes: vec![],
+        left: vec![],
     }
 }
 

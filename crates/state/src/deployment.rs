@@ -24,6 +24,15 @@ pub enum Action {
     Plan,
     /// Remove the layer.
     Destroy,
+    /// Look what of the layer is not as it was deployed last, change nothing.
+    Drift,
+}
+
+impl Action {
+    /// Whether it changes nothing of the layer.
+    pub fn only_looks(self) -> bool {
+        matches!(self, Self::Plan | Self::Drift)
+    }
 }
 
 /// Where a deployment stands.
@@ -87,6 +96,8 @@ pub enum Outcome {
     Planned,
     /// The layer is gone.
     Destroyed,
+    /// What drifted was looked for, nothing else.
+    Looked,
 }
 
 /// Where a change came from.
@@ -468,6 +479,10 @@ impl Store {
             .value(":now", attribute(&now)?);
         // A task token that nobody will use any more.
         let approval = Write::delete(&pk, keys::approval(number_));
+        // A look that ended well is nothing that happened to the layer.
+        if end.outcome == Some(Outcome::Looked) {
+            return Ok(vec![update, free, approval]);
+        }
         Ok(vec![update, free, layer_record, approval])
     }
 

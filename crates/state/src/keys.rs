@@ -18,6 +18,7 @@ pub(crate) const LEASE: &str = "LEASE";
 pub(crate) const QUEUE: &str = "QUEUE";
 pub(crate) const KEY: &str = "KEY";
 pub(crate) const FREEZE: &str = "FREEZE";
+pub(crate) const DRIFT: &str = "DRIFT";
 
 pub(crate) fn shared(service: &str) -> String {
     format!("SHARED#{service}")
@@ -62,6 +63,10 @@ pub(crate) fn module(module: &str) -> String {
 
 pub(crate) fn resource(module: &str, resource: &str) -> String {
     format!("RES#{module}#{resource}")
+}
+
+pub(crate) fn drift(module: &str, resource: &str) -> String {
+    format!("DRIFT#{module}#{resource}")
 }
 
 pub(crate) fn resources(module: &str) -> String {

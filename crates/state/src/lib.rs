@@ -7,6 +7,7 @@ mod clock;
 mod deployment;
 mod discarded;
 mod documents;
+mod drift;
 mod error;
 mod events;
 mod freeze;
@@ -32,6 +33,7 @@ pub use deployment::{
 };
 pub use discarded::Discarded;
 pub use documents::DocumentRef;
+pub use drift::{Acceptance, DriftAttribute, DriftLooks, DriftNews, DriftRecord, DriftSeen, DriftValue};
 pub use error::StateError;
 pub use events::Event;
 pub use freeze::{Freeze, FreezeWindow};

@@ -86,6 +86,11 @@ impl Store {
                 // The queue was read after somebody else's change and the layer before it.
                 continue;
             }
+            // A look takes nobody's place and waits for nobody.
+            let looks = change.action == Action::Drift;
+            if let Some(busy) = queue.running.or(queue.waiting).filter(|_| looks) {
+                return Err(StateError::conflict(format!("deployment {}/{busy} comes first", change.layer)));
+            }
             let owner = layer.as_ref().filter(|layer| layer.is_alive(queue)).and_then(|layer| layer.key.clone());
             if let Some(key) = owner.filter(|owner| rejected.is_none() && *owner != change.source.key) {
                 // The same change again may come after its layer went to another key.
@@ -110,9 +115,15 @@ impl Store {
                 Write::put(&pk, keys::deployment(next), &deployment)?.if_absent(),
             ];
             if rejected.is_none() {
-                let expected = queue
-                    .waiting
-                    .map_or_else(|| "attribute_not_exists(waiting)".to_owned(), |_| "waiting = :old".to_owned());
+                let expected = match queue.waiting {
+                    Some(_) => "waiting = :old",
+                    None if looks => "attribute_not_exists(waiting) AND attribute_not_exists(running)",
+                    None => "attribute_not_exists(waiting)",
+                };
+                if looks {
+                    let tried = Write::update(&pk, keys::DRIFT, "SET tried_at = :now");
+                    writes.push(tried.value(":now", attribute(&now)?));
+                }
                 let mut wait =
                     Write::update(&pk, keys::QUEUE, "SET waiting = :next").when(expected).value(":next", number(next));
                 if let Some(old) = queue.waiting {
@@ -160,8 +171,7 @@ impl Store {
             let now = self.now();
             let deployment = self.deployment(layer, waiting).await?;
             let mut guards = Vec::new();
-            // A plan changes nothing.
-            if deployment.action != Action::Plan {
+            if !deployment.action.only_looks() {
                 let environment = deployment.environment_choice.as_deref().filter(|environment| *environment != layer);
                 if let Some(freeze) = self.freeze_of(layer, &deployment.freeze_windows, environment).await? {
                     self.waits_for(&deployment, &freeze.sentence()).await?;
@@ -230,11 +240,15 @@ fn layer_write(
         (None, false) => Some(change.source.key.clone()),
     };
     let status = layer.map_or(LayerStatus::New, |layer| layer.status);
+    // A look is no change of the layer.
+    let updated = if change.action == Action::Drift { "if_not_exists(updated_at, :now)" } else { ":now" };
     Ok(Write::update(
         keys::layer(&change.layer),
         keys::LAYER,
-        "SET #counter = :next, layer = :layer, #status = if_not_exists(#status, :status), #key = :key, \
-         updated_at = :now, gsi1pk = :layers, gsi1sk = :layer",
+        format!(
+            "SET #counter = :next, layer = :layer, #status = if_not_exists(#status, :status), #key = :key, \
+             updated_at = {updated}, gsi1pk = :layers, gsi1sk = :layer"
+        ),
     )
     .when("attribute_not_exists(#counter) OR #counter = :counter")
     .name("#counter", "counter")

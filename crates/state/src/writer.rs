@@ -85,7 +85,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes under the lease. A failed lease check is [`StateError::LeaseLost`], any other one is a conflict.
-    async fn write(&self, writes: Vec<Write>, what: &str) -> Result<(), StateError> {
+    pub(crate) async fn write(&self, writes: Vec<Write>, what: &str) -> Result<(), StateError> {
         self.write_if(writes, what, false).await
     }
 
@@ -368,6 +368,10 @@ impl<'a> Writer<'a> {
             return self.begin(vec![write], &what).await;
         }
         self.write(vec![write], &what).await
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.store
     }
 
     /// The lease under which this writes.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use landfall_aws::{Error, Fault, Mode};
 use landfall_catalog::{Layer, Link, Module as Config, Scope};
 use landfall_engine::{Engine, Limits, Module, Op, Outcome, Request, Response};
-use landfall_plan::{ModuleChange, ModulePlan, Plan, PlanRequest, RunDocument, RunModule, SupportFile};
+use landfall_plan::{AcceptedDrift, ModuleChange, ModulePlan, Plan, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{
     AcquireRequest, Actor, Cancelled, DocumentRef, JournalEntry, Lease, ModuleRecord, NewChange, Phase, Run, RunStart,
     Settings, Source, Store,
@@ -43,6 +43,10 @@ pub struct World {
     pub lease_life: Duration,
     /// The deployment that the next one goes on with.
     pub resumes: Option<u64>,
+    /// Attributes whose drift the config ignores.
+    pub ignore_drift: Vec<String>,
+    /// Drift that was accepted.
+    pub accepted: Vec<AcceptedDrift>,
     lease: Lease,
     number: u64,
 }
@@ -80,6 +84,8 @@ impl World {
             settle: SETTLE,
             lease_life: Duration::from_secs(120),
             resumes: None,
+            ignore_drift: Vec::new(),
+            accepted: Vec::new(),
             lease,
             number: 0,
         }
@@ -100,11 +106,13 @@ impl World {
                 defaults: BTreeMap::new(),
                 needs: Vec::new(),
                 links: links.to_vec(),
+                ignore_drift: self.ignore_drift.clone(),
                 line: 1,
             })
             .into_iter()
             .collect();
         let run = RunDocument {
+            accepted: BTreeMap::from([(MODULE.to_owned(), self.accepted.clone())]),
             layer: Layer {
                 name: LAYER.to_owned(),
                 scope: Scope::Environment,
@@ -151,7 +159,11 @@ impl World {
         let request = self.request(deployment, Op::Plan);
         let answer =
             self.engine.step::<M>(request, self.limits()).await.unwrap_or_else(|error| panic!("{}", error.chain()));
-        let Response::Planned { part, .. } = answer else { panic!("a plan answers a plan") };
+        let part = match answer {
+            Response::Planned { part, .. } => part,
+            Response::Refused { refused, .. } => panic!("{refused}"),
+            Response::Stepped { .. } => panic!("a plan answers a plan"),
+        };
         assert!(self.engine.aws().watch().writes().is_empty(), "a plan writes nothing");
         let bytes = self.store.get_document(&part).await.expect("the plan is stored");
         let module: ModulePlan = serde_json::from_slice(&bytes).expect("the plan is a plan");
@@ -171,7 +183,11 @@ impl World {
 
     /// Why a deployment cannot be planned; `None` when it can.
     pub async fn refusal<M: Module>(&self, deployment: &Deployment) -> Option<String> {
-        self.engine.step::<M>(self.request(deployment, Op::Plan), self.limits()).await.err().map(|error| error.chain())
+        match self.engine.step::<M>(self.request(deployment, Op::Plan), self.limits()).await {
+            Ok(Response::Refused { refused, .. }) => Some(refused),
+            Ok(_) => None,
+            Err(error) => Some(error.advice()),
+        }
     }
 
     /// Runs steps until the module is settled.
@@ -232,7 +248,7 @@ impl World {
                 let runs = self.store.runs(LAYER, deployment.number).await.expect("runs are read");
                 Some(End::Failed(runs.into_iter().filter_map(|run| run.error).collect()))
             }
-            Ok(Response::Planned { .. }) => panic!("a step answers a step"),
+            Ok(Response::Planned { .. } | Response::Refused { .. }) => panic!("a step answers a step"),
             Err(error) => Some(End::Failed(error.chain())),
         }
     }

@@ -13,6 +13,7 @@ use super::placed::Placed;
 use super::references::{References, output_token};
 use super::typed::{fit, unknown_field};
 use crate::check::Check;
+use crate::guard;
 use crate::kind::{Kind, Place, Presence, When};
 use crate::kinds;
 use crate::layer::{Module, Scope};
@@ -215,6 +216,7 @@ fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, r
         defaults,
         needs: needs.into_iter().collect(),
         links,
+        ignore_drift: ignore_drift(entry, report),
         line,
     }
 }
@@ -293,6 +295,29 @@ fn depends_on(around: &Surroundings<'_>, entry: &ModuleEntry, needs: &mut BTreeS
             report.at(wanted.span, "unknown-dependency", message).with_field(entry.field("depends_on")).with_help(help),
         );
     }
+}
+
+/// Paths of attributes that others may change. What a module promises about security is none of them.
+fn ignore_drift(entry: &ModuleEntry, report: &mut Report<'_>) -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    for wanted in &entry.ignore_drift {
+        let path = wanted.value.as_str();
+        let (message, help) = if path.split('.').any(str::is_empty) || path.contains(char::is_whitespace) {
+            let help = "for example `delay_seconds` or `tags.CostCenter`, as a plan shows it";
+            (format!("`{path}` is not the path of an attribute"), help)
+        } else if guard::is_guarded("", path) {
+            let help = "take it out: drift of it is shown, and a deployment sets it right";
+            (format!("`{path}` holds a promise about security, so its drift cannot be ignored"), help)
+        } else if paths.iter().any(|known| known == path) {
+            (format!("`{path}` stands in it twice"), "remove one of the two")
+        } else {
+            paths.push(path.to_owned());
+            continue;
+        };
+        let diagnostic = report.at(wanted.span, "invalid-value", message).with_field(entry.field("ignore_drift"));
+        report.push(diagnostic.with_help(help));
+    }
+    paths
 }
 
 fn kind_needs(

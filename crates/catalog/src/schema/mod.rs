@@ -140,6 +140,10 @@ fn module(kind: &Kind) -> Value {
     properties.insert("name".into(), described(name, "Name of the module, unique in the file: letters and digits"));
     let depends_on = or_null(json!({ "type": "array", "items": { "type": "string" } }));
     properties.insert("depends_on".into(), described(depends_on, "Modules that are applied before this one"));
+    let path = json!({ "type": "string", "pattern": r"^[^.\s]+(\.[^.\s]+)*$", "examples": ["tags.CostCenter"] });
+    let ignore_drift = or_null(json!({ "type": "array", "items": path, "uniqueItems": true }));
+    let about = "Attributes that others may change: what AWS has there stays until the config says something else";
+    properties.insert("ignore_drift".into(), described(ignore_drift, about));
     for input in kind.inputs {
         properties.insert(input.name.to_owned(), field(input));
     }

@@ -69,6 +69,10 @@ impl Cloud {
         self.objects.get_mut(name).expect("it exists").properties[field] = value;
     }
 
+    pub fn get(&self, name: &str, field: &str) -> Value {
+        self.objects.get(name).expect("it exists").properties[field].clone()
+    }
+
     /// Somebody deletes it.
     pub fn lose(&mut self, name: &str) {
         self.objects.remove(name);

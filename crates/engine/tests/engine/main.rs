@@ -1,6 +1,7 @@
 //! The engine over a cloud in memory: what runs when, what is refused, what is recorded.
 
 mod cloud;
+mod drift;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

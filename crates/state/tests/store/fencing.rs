@@ -8,6 +8,7 @@ use landfall_state::{
 };
 use serde_json::json;
 
+use crate::drift::drift;
 use crate::world::{World, is_lost, on_both_stores};
 
 on_both_stores!(
@@ -21,7 +22,7 @@ on_both_stores!(
 );
 
 /// Every method of the writer that writes. [`no_method_is_forgotten`] compares it with the source.
-pub(crate) const METHODS: [&str; 13] = [
+pub(crate) const METHODS: [&str; 15] = [
     "begin_runs",
     "intend",
     "intend_creation",
@@ -35,6 +36,8 @@ pub(crate) const METHODS: [&str; 13] = [
     "run_recorded",
     "plan_recorded",
     "run_update",
+    "drift_looked",
+    "drift_settled",
 ];
 
 fn intent(number: u64, resource: &str) -> NewIntent<'_> {
@@ -113,15 +116,21 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
             writer.begin_runs(number, vec![start]).await
         }
         "run_update" => writer.run_update(number, "queue", &RunUpdate::status(RunStatus::Running)).await,
+        "drift_looked" => writer.drift_looked(number, None, &[drift("queue", "7")]).await.map(drop),
+        "drift_settled" => writer.drift_settled(true).await.map(drop),
         other => panic!("no arguments for {other}"),
     }
 }
 
 #[test]
 fn no_method_is_forgotten() {
-    let source = include_str!("../../src/writer.rs");
-    let mut written: Vec<&str> =
-        source.split("pub async fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next()).collect();
+    let drift = include_str!("../../src/drift.rs").split_once("impl Writer").expect("methods of the writer").1;
+    let sources = [include_str!("../../src/writer.rs"), drift];
+    let mut written: Vec<&str> = sources
+        .into_iter()
+        .flat_map(|source| source.split("pub async fn ").skip(1))
+        .filter_map(|rest| rest.split(['(', '<']).next())
+        .collect();
     let mut listed = METHODS.to_vec();
     written.sort_unstable();
     listed.sort_unstable();

@@ -4,6 +4,7 @@
 mod approvals;
 mod cancel;
 mod documents;
+mod drift;
 mod dynamodb_local;
 mod events;
 mod fencing;

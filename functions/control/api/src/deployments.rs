@@ -87,6 +87,10 @@ pub(crate) async fn create(
             }
             destroyed(&control, &layer).await?
         }
+        Action::Drift => {
+            let hint = format!("POST /layers/{layer}/drift, or: landfall drift {layer}");
+            return Err(ApiError::invalid("a look for drift has a path of its own", hint));
+        }
         Action::Deploy | Action::Plan => configured(&control, &layer, &create).await?,
     };
     Ok((StatusCode::ACCEPTED, Json(queue(&control, &layer, create.action, source, checked, caller, None).await?)))

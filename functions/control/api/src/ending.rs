@@ -116,14 +116,14 @@ pub(crate) async fn resume(
     refuse_to_resume(&control, &before).await?;
     let (source, checked) = match before.action {
         Action::Destroy => destroyed(&control, &layer).await?,
-        Action::Deploy | Action::Plan if resume.same_config => {
+        Action::Deploy | Action::Plan | Action::Drift if resume.same_config => {
             let checked = Checked {
                 environment: before.environment_choice.clone(),
                 freeze_windows: before.freeze_windows.clone(),
             };
             (before.source.clone(), checked)
         }
-        Action::Deploy | Action::Plan => {
+        Action::Deploy | Action::Plan | Action::Drift => {
             configured(&control, &layer, &Create::newest(before.environment_choice.clone())).await?
         }
     };
@@ -135,9 +135,10 @@ pub(crate) async fn resume(
 async fn refuse_to_resume(control: &Control, before: &Deployment) -> Result<(), ApiError> {
     let id = before.id();
     let layer = &before.layer;
-    if before.action == Action::Plan {
+    if before.action.only_looks() {
+        let what = if before.action == Action::Plan { "a plan" } else { "a look for drift" };
         return Err(ApiError::conflict(
-            format!("deployment {id} was a plan: it began nothing"),
+            format!("deployment {id} was {what}: it began nothing"),
             "make another plan: landfall plan FILE",
         ));
     }
@@ -159,7 +160,7 @@ async fn refuse_to_resume(control: &Control, before: &Deployment) -> Result<(), 
     let newer = control.store.deployments(layer, 100).await?;
     let newer = newer
         .iter()
-        .filter(|newer| newer.number > before.number && newer.action != Action::Plan)
+        .filter(|newer| newer.number > before.number && !newer.action.only_looks())
         .find(|newer| !newer.status.is_final() || newer.run.is_some());
     match newer {
         None => Ok(()),

@@ -80,6 +80,7 @@ fn doing(deployment: &Deployment) -> String {
     let verb = match deployment.action {
         Action::Deploy => "deploying",
         Action::Plan => "planning",
+        Action::Drift => "looking at",
         Action::Destroy => "destroying",
     };
     format!("{verb} {}", deployment.id())

@@ -130,12 +130,13 @@ async fn record_layer(
     end: &Finished,
     lease: &Lease,
 ) -> Result<(), Error> {
-    if deployment.action == Action::Plan || end.status == Status::Rejected {
+    if deployment.action.only_looks() || end.status == Status::Rejected {
         return Ok(());
     }
     let writer = control.store.writer(lease);
     if end.outcome == Some(Outcome::Destroyed) {
         writer.layer_destroyed(lease.environment.as_deref()).await?;
+        writer.drift_settled(true).await?;
         return Ok(());
     }
     let touched = end.status == Status::Succeeded || runs.iter().any(|run| run.started_at.is_some());
@@ -167,6 +168,13 @@ async fn record_layer(
             settings: &run.0.layer.settings,
         })
         .await?;
+    // One that went on with another asked AWS only about the rest.
+    if succeeded && deployment.resumes.is_none() {
+        let news = writer.drift_settled(false).await?;
+        if !news.is_empty() {
+            control.tell_of_drift(&deployment.layer, deployment.number, &news).await;
+        }
+    }
     Ok(())
 }
 
@@ -185,6 +193,7 @@ fn summary(deployment: &Deployment) -> String {
         Some(Outcome::NoChanges) => "no changes".to_owned(),
         Some(Outcome::Changed) => "the layer is as its config says".to_owned(),
         Some(Outcome::Planned) => "the plan is made".to_owned(),
+        Some(Outcome::Looked) => "what drifted is recorded".to_owned(),
         Some(Outcome::Destroyed) => "the layer is gone".to_owned(),
         None => "the deployment ended".to_owned(),
     }

@@ -1,6 +1,7 @@
 //! `coordinator`: the lease, the approval, the gates between modules, and the end of every deployment.
 
 mod admit;
+mod drift;
 mod finish;
 mod gates;
 mod sweep;

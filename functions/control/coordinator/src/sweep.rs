@@ -10,10 +10,10 @@ use landfall_state::{Deployment, Lease, StateError, Status};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::Failure;
 use crate::finish::{Ending, belongs_to_another, finish};
 use crate::verdict::DIED;
 use crate::watch::{Watched, watch};
+use crate::{Failure, drift};
 
 /// A running deployment without an execution is started again after this.
 const START_PATIENCE: SignedDuration = SignedDuration::from_secs(20);
@@ -71,6 +71,7 @@ async fn end_dead(control: &Control, deployment: &Deployment, execution: &str, s
 pub(crate) async fn sweep(control: &Control) -> Result<Value, Error> {
     let (mut repaired, mut failed) = (Vec::new(), Vec::new());
     let mut watched = Watched::default();
+    let mut looks = 0;
     for layer in control.store.layers().await? {
         match sweep_layer(control, &layer.layer).await {
             Ok(what) => repaired.extend(what),
@@ -79,6 +80,12 @@ pub(crate) async fn sweep(control: &Control) -> Result<Value, Error> {
         match watch(control, &layer.layer, &mut watched).await {
             Ok(what) => repaired.extend(what),
             Err(error) => failed.push(format!("{}: {error}", layer.layer)),
+        }
+        if looks < drift::AT_ONCE {
+            match drift::look_if_due(control, &layer).await {
+                Ok(begun) => looks += usize::from(begun.is_some()),
+                Err(error) => failed.push(format!("{}: {error}", layer.layer)),
+            }
         }
     }
     watched.count(control);

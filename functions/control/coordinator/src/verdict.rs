@@ -50,13 +50,14 @@ pub(crate) fn verdict(deployment: &Deployment, runs: &[Run], error: Option<&Fail
         let diagnostics = Some(failed_text(&failed));
         return Finished { status: Status::Failed, outcome: None, message: Some(message), diagnostics };
     }
-    if !open.is_empty() && deployment.action != Action::Plan {
+    if !open.is_empty() && !deployment.action.only_looks() {
         let message = format!("{} did not come to an end", open.join(", "));
         return Finished { status: Status::Failed, outcome: None, message: Some(message), diagnostics: None };
     }
     let changed = runs.iter().any(|run| run.status == RunStatus::Done);
     let outcome = match deployment.action {
         Action::Plan => Outcome::Planned,
+        Action::Drift => Outcome::Looked,
         Action::Destroy => Outcome::Destroyed,
         Action::Deploy if changed => Outcome::Changed,
         Action::Deploy => Outcome::NoChanges,
@@ -118,10 +119,11 @@ mod tests {
         use RunStatus::{Done, Failed, Pending, Skipped, Unchanged, Waiting};
         let changed = (Status::Succeeded, Some(Outcome::Changed));
         let failed = (Status::Failed, None);
-        let rows: [(&str, &[RunStatus], Option<&str>, _); 11] = [
+        let rows: [(&str, &[RunStatus], Option<&str>, _); 12] = [
             ("deploy", &[Done, Unchanged], None, changed),
             ("deploy", &[Unchanged], None, (Status::Succeeded, Some(Outcome::NoChanges))),
             ("plan", &[], None, (Status::Succeeded, Some(Outcome::Planned))),
+            ("drift", &[], None, (Status::Succeeded, Some(Outcome::Looked))),
             ("destroy", &[Done], None, (Status::Succeeded, Some(Outcome::Destroyed))),
             ("deploy", &[Done, Failed, Skipped], None, failed),
             ("deploy", &[Done, Pending], None, failed),

@@ -6,12 +6,14 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use lambda_runtime::Error;
 use landfall_control::{Control, LayerSettings, When};
-use landfall_plan::{Action as Change, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument, RunModule};
+use landfall_plan::{
+    Action as Change, LeftAlone, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument, RunModule,
+};
 use landfall_state::{Action, DocumentRef, Lease, ModuleRecord, Phase, PlanRef, PlanSummary, RunStart};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::Part;
+use crate::{Part, look};
 
 /// Plans of modules that are read at a time.
 const AT_ONCE: usize = 64;
@@ -90,6 +92,8 @@ pub(crate) async fn assemble(
     while let Some(document) = documents.next().await {
         modules.push(serde_json::from_slice(&document?)?);
     }
+    let left: Vec<(String, Vec<LeftAlone>)> =
+        modules.iter_mut().map(|module| (module.module.clone(), std::mem::take(&mut module.left))).collect();
     spread(&mut modules);
     let plan = Plan {
         layer: run.layer.name.clone(),
@@ -118,7 +122,10 @@ pub(crate) async fn assemble(
     control.store.writer(lease).plan_recorded(number, &reference).await?;
     let changing: Vec<&ModulePlan> =
         plan.modules.iter().filter(|module| module.change != ModuleChange::Unchanged).collect();
-    let decision = if deployment.action == Action::Plan {
+    if deployment.action == Action::Drift {
+        look::record(control, lease, number, &plan, &left).await?;
+    }
+    let decision = if deployment.action.only_looks() {
         Decision::Planned
     } else if changing.is_empty() {
         Decision::Nothing
@@ -243,7 +250,15 @@ mod tests {
             .collect();
         let change = if action.is_some() { ModuleChange::Apply } else { ModuleChange::Unchanged };
         let needs = needs.iter().map(|need| (*need).to_owned()).collect();
-        ModulePlan { module: name.into(), kind: "k".into(), change, needs, resources, notes: Vec::new() }
+        ModulePlan {
+            module: name.into(),
+            kind: "k".into(),
+            change,
+            needs,
+            resources,
+            notes: Vec::new(),
+            left: Vec::new(),
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! AWS only through the modules' functions.
 
 mod assemble;
+mod look;
 mod prepare;
 
 use lambda_runtime::Error;

@@ -8,7 +8,7 @@ use landfall_aws::Target;
 use landfall_catalog::{EnvironmentContext, Layer, Scope, support_files};
 use landfall_config::Diagnostic;
 use landfall_control::{ChosenEnvironment, Control, LayerSettings, LoadedFile, Refusal};
-use landfall_plan::{ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
+use landfall_plan::{AcceptedDrift, ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{
     Action, Deployed, Deployment, DocumentRef, Finished, LayerRecord, Lease, ModuleRecord, StateError, Status,
 };
@@ -138,14 +138,21 @@ async fn reject(control: &Control, deployment: &Deployment, refusal: &Refusal) -
 
 async fn run(control: &Control, deployment: &Deployment) -> Result<RunDocument, Refusal> {
     let (store, name) = (&control.store, &deployment.layer);
-    let (records, record) = tokio::try_join!(store.modules(name), store.layer(name))?;
-    let (layer, environment, files, warnings) = if deployment.action == Action::Destroy {
-        (destroyed(&deployment.layer, record), None, Vec::new(), Vec::new())
-    } else {
-        let loaded = load(control, deployment).await?;
-        refuse_to_move(&loaded.0, record.as_ref().filter(|_| !records.is_empty()))?;
-        loaded
+    let (records, record, drift) = tokio::try_join!(store.modules(name), store.layer(name), store.drift(name))?;
+    let (layer, environment, files, warnings) = match deployment.action {
+        Action::Destroy => (destroyed(&deployment.layer, record), None, Vec::new(), Vec::new()),
+        Action::Drift => deployed(control, name, record.as_ref()).await?,
+        Action::Deploy | Action::Plan => {
+            let loaded = load(control, deployment).await?;
+            refuse_to_move(&loaded.0, record.as_ref().filter(|_| !records.is_empty()))?;
+            loaded
+        }
     };
+    let mut accepted: BTreeMap<String, Vec<AcceptedDrift>> = BTreeMap::new();
+    for record in &drift {
+        accepted.entry(record.module.clone()).or_default().extend(landfall_control::accepted(record));
+    }
+    accepted.retain(|_, accepted| !accepted.is_empty());
     LayerSettings::of(&layer)?;
     let modules = modules(control, &layer, &records)?;
     Ok(RunDocument {
@@ -158,7 +165,23 @@ async fn run(control: &Control, deployment: &Deployment) -> Result<RunDocument, 
         modules,
         files,
         warnings,
+        accepted,
     })
+}
+
+/// The layer as it was deployed last, whatever lies in the bucket by now.
+async fn deployed(control: &Control, name: &str, record: Option<&LayerRecord>) -> Result<LoadedLayer, Refusal> {
+    let Some(config) = record.and_then(|record| record.config.as_ref()) else {
+        return Err(Refusal::new(format!("layer {name} is not deployed"), "deploy it first"));
+    };
+    let bytes = control.store.get_document(&config.document).await?;
+    let run: RunDocument = serde_json::from_slice(&bytes).map_err(|error| {
+        Refusal::new(
+            format!("the config of deployment {name}/{} cannot be read: {error}", config.number),
+            "deploy the file again with this version of Landfall",
+        )
+    })?;
+    Ok((run.layer, run.environment, run.files, Vec::new()))
 }
 
 type LoadedLayer = (Layer, Option<EnvironmentContext>, Vec<SupportFile>, Vec<String>);

@@ -1,0 +1,352 @@
+//! The record of drift: what of a layer is not as it was applied last, since when, and what of that somebody accepted.
+//! Looks write it under their lease, people without one; each write is of the version of the record that was read.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::deployment::{Action, Deployment, Status};
+use crate::error::StateError;
+use crate::keys;
+use crate::limits::shortened;
+use crate::store::{Store, Write, attribute, number};
+use crate::writer::Writer;
+
+/// How long a value may be that is kept for readers, in bytes. What is compared is its digest.
+const SHOWN: usize = 1024;
+/// Attributes of one resource that are kept.
+const MOST: usize = 100;
+/// Records that one transaction writes at most.
+const AT_ONCE: usize = 80;
+
+/// A value of an attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftValue {
+    /// Digest of the whole value.
+    pub digest: String,
+    /// The value as JSON for readers, its beginning when it is long; none of an attribute that is absent.
+    #[serde(default)]
+    pub text: Option<String>,
+}
+
+impl DriftValue {
+    /// A value, by its digest and its JSON.
+    pub fn new(digest: String, text: Option<String>) -> Self {
+        Self { digest, text: text.map(|text| shortened(&text, SHOWN)) }
+    }
+}
+
+/// That somebody accepted drift.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acceptance {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Drift of one attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftAttribute {
+    /// Path inside the resource's properties.
+    pub path: String,
+    /// As it was applied last.
+    pub recorded: DriftValue,
+    /// As it is.
+    pub live: DriftValue,
+    /// When it was seen first.
+    pub first_seen: Timestamp,
+    /// When it was seen last.
+    pub last_seen: Timestamp,
+    /// Whether the config ignores it.
+    #[serde(default)]
+    pub ignored: bool,
+    /// That it was accepted.
+    #[serde(default)]
+    pub accepted: Option<Acceptance>,
+}
+
+impl DriftAttribute {
+    /// Whether it is neither ignored nor accepted.
+    pub fn is_open(&self) -> bool {
+        !self.ignored && self.accepted.is_none()
+    }
+}
+
+/// Drift of one resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftRecord {
+    /// Module.
+    pub module: String,
+    /// Name in the module.
+    pub resource: String,
+    /// CloudFormation type name.
+    pub kind: String,
+    /// The name that a user would look for in the console.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// When it was first seen that it was deleted outside.
+    #[serde(default)]
+    pub deleted: Option<Timestamp>,
+    /// What differs, unless it was deleted.
+    #[serde(default)]
+    pub attributes: Vec<DriftAttribute>,
+    /// When it was seen last.
+    pub last_seen: Timestamp,
+    /// Grows with every change of the record.
+    pub version: u64,
+}
+
+impl DriftRecord {
+    /// Names of what is neither ignored nor accepted, with what tells another drift of the same attribute.
+    fn open(&self) -> impl Iterator<Item = (String, String)> {
+        let name = format!("{}.{}", self.module, self.resource);
+        let attributes = self.attributes.iter().filter(|attribute| attribute.is_open());
+        let attributes = attributes.map({
+            let name = name.clone();
+            move |drift| (format!("{name}.{}", drift.path), format!("{} {}", drift.recorded.digest, drift.live.digest))
+        });
+        self.deleted.map(|_| (name, "deleted".to_owned())).into_iter().chain(attributes)
+    }
+
+    /// Since when something of it is neither ignored nor accepted.
+    pub fn since(&self) -> Option<Timestamp> {
+        let attributes = self.attributes.iter().filter(|attribute| attribute.is_open());
+        attributes.map(|attribute| attribute.first_seen).chain(self.deleted).min()
+    }
+}
+
+/// A resource as a look found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DriftSeen {
+    /// Module.
+    pub module: String,
+    /// Name in the module.
+    pub resource: String,
+    /// CloudFormation type name.
+    pub kind: String,
+    /// The name that a user would look for in the console.
+    pub name: Option<String>,
+    /// Whether it was deleted outside.
+    pub deleted: bool,
+    /// What differs: path, recorded, live, and whether the config ignores it.
+    pub attributes: Vec<(String, DriftValue, DriftValue, bool)>,
+}
+
+/// When a layer was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftLooks {
+    /// When the last look ended that saw everything.
+    #[serde(default)]
+    pub looked_at: Option<Timestamp>,
+    /// When the last look was asked for.
+    #[serde(default)]
+    pub tried_at: Option<Timestamp>,
+    /// Number of the last look that saw everything.
+    #[serde(default)]
+    pub number: Option<u64>,
+    /// The deployment with whose config it compared.
+    #[serde(default)]
+    pub config: Option<u64>,
+}
+
+/// What a look changed in the record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DriftNews {
+    /// Drift that was not there before, or is another one.
+    pub found: Vec<String>,
+    /// Drift that is no more.
+    pub ended: Vec<String>,
+}
+
+impl DriftNews {
+    fn between(before: &[DriftRecord], after: &[DriftRecord]) -> Self {
+        let open = |records: &[DriftRecord]| records.iter().flat_map(DriftRecord::open).collect::<BTreeMap<_, _>>();
+        let (before, after) = (open(before), open(after));
+        let found = after.iter().filter(|(name, what)| before.get(*name) != Some(what));
+        let ended = before.keys().filter(|name| !after.contains_key(*name));
+        Self { found: found.map(|(name, _)| name.clone()).collect(), ended: ended.cloned().collect() }
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.ended.is_empty()
+    }
+}
+
+/// The record of a resource after a look. What is still there keeps when it was seen first, and that it was accepted
+/// for as long as both values stay.
+fn merged(seen: &DriftSeen, known: Option<&DriftRecord>, now: Timestamp) -> DriftRecord {
+    let attribute = |(path, recorded, live, ignored): &(String, DriftValue, DriftValue, bool)| {
+        let before = known.and_then(|known| known.attributes.iter().find(|attribute| attribute.path == *path));
+        let same =
+            before.filter(|before| before.recorded.digest == recorded.digest && before.live.digest == live.digest);
+        // Another value in the place of an accepted one is drift of its own.
+        let goes_on = before.filter(|before| same.is_some() || before.accepted.is_none());
+        DriftAttribute {
+            path: path.clone(),
+            recorded: recorded.clone(),
+            live: live.clone(),
+            first_seen: goes_on.map_or(now, |before| before.first_seen),
+            last_seen: now,
+            ignored: *ignored,
+            accepted: same.and_then(|same| same.accepted.clone()),
+        }
+    };
+    DriftRecord {
+        module: seen.module.clone(),
+        resource: seen.resource.clone(),
+        kind: seen.kind.clone(),
+        name: seen.name.clone(),
+        deleted: seen.deleted.then(|| known.and_then(|known| known.deleted).unwrap_or(now)),
+        attributes: seen.attributes.iter().take(MOST).map(attribute).collect(),
+        last_seen: now,
+        version: known.map_or(0, |known| known.version) + 1,
+    }
+}
+
+impl Store {
+    /// What of a layer is not as it was applied last, as the last look saw it.
+    pub async fn drift(&self, layer: &str) -> Result<Vec<DriftRecord>, StateError> {
+        self.query(&keys::layer(layer), "DRIFT#").await
+    }
+
+    /// When a layer was looked at.
+    pub async fn drift_looks(&self, layer: &str) -> Result<DriftLooks, StateError> {
+        Ok(self.get(&keys::layer(layer), keys::DRIFT).await?.unwrap_or_default())
+    }
+
+    /// Accepts drift of attributes of one resource, as `record` says it.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`] when the record is another one by now.
+    pub async fn accept_drift(
+        &self,
+        layer: &str,
+        record: &DriftRecord,
+        paths: &[String],
+        by: &str,
+    ) -> Result<(), StateError> {
+        let mut next = record.clone();
+        next.version += 1;
+        for attribute in next.attributes.iter_mut().filter(|attribute| paths.contains(&attribute.path)) {
+            attribute.accepted = Some(Acceptance { by: by.to_owned(), at: self.now() });
+        }
+        let write = self.drift_put(layer, &next, record.version)?;
+        self.expect(vec![write], || StateError::conflict(format!("the drift of {layer} was looked at meanwhile"))).await
+    }
+
+    fn drift_put(&self, layer: &str, record: &DriftRecord, over: u64) -> Result<Write, StateError> {
+        let put = Write::put(keys::layer(layer), keys::drift(&record.module, &record.resource), record)?;
+        if over == 0 {
+            return Ok(put.if_absent());
+        }
+        Ok(put.when("#version = :over").name("#version", "version").value(":over", number(over)))
+    }
+
+    fn drift_delete(&self, layer: &str, record: &DriftRecord) -> Write {
+        Write::delete(keys::layer(layer), keys::drift(&record.module, &record.resource))
+            .when("#version = :over")
+            .name("#version", "version")
+            .value(":over", number(record.version))
+    }
+
+    /// The removal of the record of an earlier look, so that looks do not fill the history.
+    async fn forget_look(&self, layer: &str, look: Option<u64>) -> Result<Vec<Write>, StateError> {
+        let Some(number_) = look else { return Ok(Vec::new()) };
+        let known: Option<Deployment> = self.get(&keys::layer(layer), &keys::deployment(number_)).await?;
+        let over = known.filter(|known| known.action == Action::Drift && known.status == Status::Succeeded);
+        let pk = keys::layer(layer);
+        Ok(over.map_or_else(Vec::new, |over| {
+            vec![Write::delete(&pk, keys::deployment(number_)), Write::delete(&pk, keys::change(&over.change))]
+        }))
+    }
+}
+
+impl Writer<'_> {
+    /// Records what the look `number` saw, compared with the config of the deployment `config`. Answers what is new.
+    pub async fn drift_looked(
+        &self,
+        number_: u64,
+        config: Option<u64>,
+        seen: &[DriftSeen],
+    ) -> Result<DriftNews, StateError> {
+        let layer = &self.lease().layer;
+        let store = self.store();
+        for _ in 0..5 {
+            let (known, looks) = tokio::try_join!(store.drift(layer), store.drift_looks(layer))?;
+            let now = store.now();
+            let find = |seen: &DriftSeen| {
+                known.iter().find(|known| known.module == seen.module && known.resource == seen.resource)
+            };
+            let after: Vec<DriftRecord> = seen.iter().map(|seen| merged(seen, find(seen), now)).collect();
+            let mut writes = Vec::new();
+            for record in &after {
+                writes.push(store.drift_put(layer, record, record.version - 1)?);
+            }
+            let gone = known.iter().filter(|known| {
+                after.iter().all(|after| (&after.module, &after.resource) != (&known.module, &known.resource))
+            });
+            writes.extend(gone.map(|gone| store.drift_delete(layer, gone)));
+            writes.extend(store.forget_look(layer, looks.number.filter(|look| *look != number_)).await?);
+            let looked = "SET looked_at = :now, #number = :number, config = :config";
+            writes.push(
+                Write::update(keys::layer(layer), keys::DRIFT, looked)
+                    .name("#number", "number")
+                    .value(":now", attribute(&now)?)
+                    .value(":number", number(number_))
+                    .value(":config", attribute(&config)?),
+            );
+            if self.in_parts(writes).await? {
+                return Ok(DriftNews::between(&known, &after));
+            }
+        }
+        Err(StateError::conflict(format!("the drift of layer {layer} changes too often")))
+    }
+
+    /// Forgets drift that a deployment has set right: all that was neither ignored nor accepted. Of a layer that is
+    /// gone everything. Answers what ended.
+    pub async fn drift_settled(&self, gone: bool) -> Result<DriftNews, StateError> {
+        let layer = &self.lease().layer;
+        let store = self.store();
+        for _ in 0..5 {
+            let known = store.drift(layer).await?;
+            let mut after = Vec::new();
+            let mut writes = Vec::new();
+            for record in &known {
+                let mut rest = record.clone();
+                rest.attributes.retain(|attribute| !gone && !attribute.is_open());
+                rest.deleted = None;
+                if rest.attributes.is_empty() {
+                    writes.push(store.drift_delete(layer, record));
+                } else if rest != *record {
+                    rest.version += 1;
+                    writes.push(store.drift_put(layer, &rest, record.version)?);
+                    after.push(rest);
+                }
+            }
+            if gone {
+                writes.push(Write::delete(keys::layer(layer), keys::DRIFT));
+            }
+            if writes.is_empty() || self.in_parts(writes).await? {
+                return Ok(DriftNews::between(&known, &after));
+            }
+        }
+        Err(StateError::conflict(format!("the drift of layer {layer} changes too often")))
+    }
+
+    /// Writes under the lease, as few transactions as it takes. `false` when a record was another one than was read.
+    async fn in_parts(&self, writes: Vec<Write>) -> Result<bool, StateError> {
+        let mut writes = writes.into_iter().peekable();
+        while writes.peek().is_some() {
+            let part: Vec<Write> = writes.by_ref().take(AT_ONCE).collect();
+            match self.write(part, "the record of drift").await {
+                Ok(()) => {}
+                Err(StateError::Conflict { .. }) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
