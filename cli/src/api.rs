@@ -225,6 +225,16 @@ pub struct Freeze {
     pub by: String,
 }
 
+/// Drift of a layer in short.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DriftSince {
+    /// When the first of it was seen.
+    pub since: Option<Timestamp>,
+    /// Of how many resources.
+    pub resources: usize,
+}
+
 /// A deployed module.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -262,6 +272,10 @@ pub struct Layer {
     pub waiting: Option<u64>,
     /// The freeze that somebody set.
     pub freeze: Option<Freeze>,
+    /// What drifted.
+    pub drift: Option<DriftSince>,
+    /// The config it was last brought to.
+    pub config: Value,
     /// Who holds it.
     pub lease: Option<Lease>,
     /// Its modules.

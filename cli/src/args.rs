@@ -1,5 +1,7 @@
 //! The arguments of `landfall`.
 
+mod drift;
+mod health;
 mod hold;
 
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::error::{EXIT_CODES, Exit, Failure};
 use crate::ui::When;
 
+pub use drift::DriftArgs;
+pub use health::{DoctorArgs, RedriveArgs};
 pub use hold::{CancelArgs, FreezeArgs, ReportArgs, ResumeArgs, ThawArgs, UnlockArgs};
 
 const EXAMPLES: &str = "\
@@ -93,12 +97,18 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Show what became of every resource of a deployment that did not succeed.
     Report(ReportArgs),
+    /// Look what is not as it was deployed; accept it, or set it right.
+    Drift(DriftArgs),
     /// Let no new deployment of a layer begin for a while.
     Freeze(FreezeArgs),
     /// End the freeze of a layer.
     Thaw(ThawArgs),
     /// Free a layer whose deployment is gone.
     Unlock(UnlockArgs),
+    /// Check the installation, and say what is wrong and what to do.
+    Doctor(DoctorArgs),
+    /// Process again, or discard, the events that nobody could take.
+    Redrive(RedriveArgs),
     /// Print the JSON Schema of layer files, for editors.
     #[command(after_help = "\
 Example:

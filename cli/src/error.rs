@@ -19,6 +19,10 @@ pub enum Exit {
     NotFound = 5,
     /// Another change is in the way: superseded, locked, or decided by somebody else.
     InTheWay = 6,
+    /// `landfall doctor` found something that has to be done.
+    Unwell = 7,
+    /// Something drifted.
+    Drifted = 8,
     /// Interrupted by Ctrl-C; what was started goes on.
     Interrupted = 130,
 }
@@ -33,6 +37,8 @@ Exit codes:
   4    Landfall cannot be reached, or the caller may not do this
   5    no such layer or deployment, or Landfall is not installed here
   6    another change is in the way: superseded, locked, or decided by somebody else
+  7    landfall doctor found something that has to be done
+  8    something drifted that is neither accepted nor ignored
   130  interrupted by Ctrl-C; a deployment that was started goes on";
 
 /// Why a command failed.

@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpClient}
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::error::{Exit, Failure, chain};
@@ -70,11 +71,7 @@ pub enum Broken {
 impl Http {
     /// Requests signed for a region by credentials.
     pub fn new(credentials: SharedCredentialsProvider, region: String) -> Self {
-        let connector = Connector::builder()
-            .proxy_config(ProxyConfig::from_env())
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_with_resolver(Names);
-        Self { connector, credentials, region }
+        Self { connector: connector(), credentials, region }
     }
 
     /// Sends one request.
@@ -128,6 +125,26 @@ impl Http {
         }
         Ok(request)
     }
+}
+
+/// What time it is where `url` is: the header `date` of its answer, whatever that is.
+pub async fn date_of(url: &str) -> Result<Timestamp, String> {
+    let mut request = HttpRequest::new(SdkBody::empty());
+    request.set_uri(url.to_owned()).map_err(|error| chain(&error))?;
+    let exchange = async {
+        let response = connector().call(request).await.map_err(|error| chain(&error))?;
+        let date = response.headers().get("date").ok_or_else(|| format!("{url} does not tell the time"))?;
+        // Source: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
+        jiff::fmt::rfc2822::parse(date).map(|at| at.timestamp()).map_err(|error| format!("{date}: {error}"))
+    };
+    tokio::time::timeout(TIMEOUT, exchange).await.map_err(|_| format!("{url} does not answer"))?
+}
+
+fn connector() -> Connector {
+    Connector::builder()
+        .proxy_config(ProxyConfig::from_env())
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_with_resolver(Names)
 }
 
 /// What to do when the credential chain finds nothing.

@@ -6,6 +6,8 @@ mod args;
 mod checkout;
 mod client;
 mod commands;
+mod doctor;
+mod drift_view;
 mod error;
 mod files;
 mod follow;

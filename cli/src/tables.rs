@@ -19,7 +19,10 @@ pub fn layers_table(ui: &Ui, layers: &[Layer], now: Timestamp) -> String {
             };
             vec![
                 ui.tone(Tone::Strong, &layer.layer),
-                layer_status(ui, &layer.status),
+                match layer.drift.as_ref().and_then(|drift| drift.since) {
+                    Some(since) => ui.tone(Tone::Update, format!("drifted {}", ago(since, now))),
+                    None => layer_status(ui, &layer.status),
+                },
                 environment,
                 if layer.awaits_approval { ui.tone(Tone::Update, activity(layer)) } else { activity(layer) },
                 layer.last_deployment.map_or_else(|| "-".to_owned(), |number| number.to_string()),

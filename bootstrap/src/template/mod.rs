@@ -1,6 +1,7 @@
 //! The CloudFormation template of the installation, made from the functions' folders and the state machines. One file
 //! per group of resources.
 
+mod alarms;
 mod api;
 mod events;
 mod function;
@@ -18,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::functions::{Function, discover};
 use crate::names::LONGEST_STACK;
+use alarms::counted;
 use api::api;
 use events::events;
 use function::add_function;
@@ -87,6 +89,7 @@ fn template_of(root: &Path, functions: &[Function]) -> Result<Value> {
         add_function(&mut resources, function, functions);
     }
     events(&mut resources);
+    counted(&mut resources);
     api(&mut resources);
     Ok(json!({
         "AWSTemplateFormatVersion": "2010-09-09",

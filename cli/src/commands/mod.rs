@@ -4,6 +4,8 @@ mod bootstrap;
 mod decide;
 mod deploy;
 mod destroy;
+mod drift;
+mod doctor;
 mod ending;
 mod events;
 mod freeze;
@@ -11,6 +13,7 @@ mod history;
 mod local;
 mod outputs;
 mod plan;
+mod redrive;
 mod schema;
 mod status;
 mod unlock;
@@ -64,9 +67,12 @@ async fn run(ui: &Ui, cli: Cli) -> Result<Exit, Failure> {
         Command::Cancel(args) => ending::cancel(ui, &connect(place).await?, &args).await,
         Command::Resume(args) => ending::resume(ui, &connect(place).await?, &args).await,
         Command::Report(args) => ending::report(ui, &connect(place).await?, &args).await,
+        Command::Drift(args) => drift::run(ui, &connect(place).await?, &args).await,
         Command::Freeze(args) => freeze::freeze(ui, &connect(place).await?, &args).await,
         Command::Thaw(args) => freeze::thaw(ui, &connect(place).await?, &args).await,
         Command::Unlock(args) => unlock::run(ui, &connect(place).await?, &args).await,
+        Command::Doctor(args) => doctor::run(ui, place, &args).await,
+        Command::Redrive(args) => redrive::run(ui, &connect(place).await?, &args).await,
         Command::Bootstrap(args) => bootstrap::run(ui, place, &args).await,
         Command::Local(command) => local::run(ui, &command).await,
     }

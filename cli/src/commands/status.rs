@@ -11,7 +11,7 @@ use crate::error::{Exit, Failure};
 use crate::follow::{Decider, Follow};
 use crate::tables::{activity, deployment_status, layer_status, layers_table, runs_table};
 use crate::tree::doing;
-use crate::ui::{Ui, ago, duration};
+use crate::ui::{Ui, ago, counted, duration};
 
 /// Shows what was asked for.
 pub async fn run(ui: &Ui, client: &Client, args: &StatusArgs) -> Result<Exit, Failure> {
@@ -85,6 +85,11 @@ async fn one_layer(ui: &Ui, client: &Client, name: &str) -> Result<Exit, Failure
     if let Some(freeze) = &layer.freeze {
         let until = freeze.until.map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default();
         facts.push(("frozen", format!("until {until} by {}: {}", freeze.by, freeze.reason)));
+    }
+    if let Some(drift) = &layer.drift {
+        let since = drift.since.map(|at| ago(at, now)).unwrap_or_default();
+        let what = ui.tone(Tone::Update, format!("{}, first seen {since}", counted(drift.resources, "resource")));
+        facts.push(("drifted", format!("{what}; see landfall drift {name}")));
     }
     if !layer.services.is_empty() {
         facts.push(("services", layer.services.join(", ")));

@@ -183,7 +183,7 @@ impl<'a> Facts<'a> {
                 let by = by.map_or_else(|| "nothing".to_owned(), |by| by.to_string());
                 self.say(found, sk, format!("deployment {number} was superseded by {by}"));
             }
-            if status == "succeeded" && text(one, "action") != Some("plan") {
+            if status == "succeeded" && changes(one) {
                 self.settled(number, found);
             }
         }
@@ -271,7 +271,7 @@ impl<'a> Facts<'a> {
         let last = self
             .of("DEPLOYMENT#")
             .map(|(_, one)| one)
-            .filter(|one| text(one, "started_at").is_some() && text(one, "action") != Some("plan"))
+            .filter(|one| text(one, "started_at").is_some() && changes(one))
             .last();
         if last.is_none_or(|last| text(last, "status") != Some("succeeded")) {
             return;
@@ -303,6 +303,11 @@ fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
 
 fn count(item: &Item, name: &str) -> Option<u64> {
     item.get(name)?.as_u64()
+}
+
+/// Whether a deployment may change anything. Plans and looks for drift do not.
+fn changes(one: &Item) -> bool {
+    matches!(text(one, "action"), Some("deploy" | "destroy"))
 }
 
 fn moment(text: &str) -> Option<jiff::Timestamp> {

@@ -1,0 +1,138 @@
+//! Whoever asks: credentials, the clock of this machine, and whether the caller may do what the command needs.
+
+use aws_config::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+
+use super::facts::Facts;
+use super::{Blind, Finding, seen};
+use crate::http::{date_of, refused_credentials};
+
+const GROUP: &str = "Caller";
+/// AWS refuses what is signed with a clock that is further off
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>).
+const REFUSED: SignedDuration = SignedDuration::from_mins(5);
+/// Reason to set a clock right.
+const OFF: SignedDuration = SignedDuration::from_secs(30);
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) arn: String,
+    pub(super) account: String,
+    pub(super) partition: String,
+}
+
+pub(super) async fn identity(config: &SdkConfig) -> Result<Identity, Finding> {
+    let asked = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+    let answer = seen("sts:GetCallerIdentity", asked).map_err(|blind| {
+        let (what, todo) = match refused_credentials(&blind.what) {
+            Some(failure) => (failure.message, failure.hint),
+            None => (blind.what, Some("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned())),
+        };
+        Finding::wrong(GROUP, "credentials", what, todo.unwrap_or_default())
+    })?;
+    let arn = answer.arn().unwrap_or_default().to_owned();
+    let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
+    Ok(Identity { account: answer.account().unwrap_or_default().to_owned(), partition, arn })
+}
+
+pub(super) fn credentials(identity: &Identity, region: &str) -> Finding {
+    let Identity { arn, account, .. } = identity;
+    let who = arn.splitn(6, ':').nth(5).unwrap_or(arn);
+    Finding::ok(GROUP, "credentials", format!("{who} of account {account}, region {region}"))
+}
+
+/// The clock of this machine against that of AWS, which tells the time with every answer.
+pub(super) async fn clock(config: &SdkConfig, facts: &Facts) -> Option<Finding> {
+    let url = config.endpoint_url().map(str::to_owned).or_else(|| facts.outputs.get("ApiUrl").cloned())?;
+    let before = Timestamp::now();
+    let there = match date_of(&url).await {
+        Ok(there) => there,
+        Err(why) => {
+            let blind = Blind { code: None, what: why, todo: None };
+            return Some(Finding::blind(GROUP, "clock", &blind));
+        }
+    };
+    // The answer tells whole seconds, and was made somewhere between question and answer.
+    let after = Timestamp::now();
+    let off = if there < before { before.duration_since(there) } else { there.duration_since(after) };
+    let off = off.max(SignedDuration::ZERO);
+    let todo = "set the clock: timedatectl set-ntp true, or what your system has for it";
+    let said = format!("differs from that of AWS by {} s", off.as_secs());
+    Some(if off > REFUSED {
+        Finding::wrong(GROUP, "clock", format!("{said}; AWS refuses what is signed with it"), todo)
+    } else if off > OFF {
+        Finding::warning(GROUP, "clock", said, todo)
+    } else {
+        Finding::ok(GROUP, "clock", "agrees with that of AWS")
+    })
+}
+
+/// Whether the caller may do what the command needs.
+pub(super) async fn permissions(config: &SdkConfig, facts: &Facts, identity: &Identity) -> Vec<Finding> {
+    let Some(policies) = source(identity) else {
+        return vec![Finding::ok(GROUP, "permissions", "the root of the account may do everything")];
+    };
+    let Facts { region, account, partition, .. } = facts;
+    let api = format!("arn:{partition}:execute-api:{region}:{account}:{}/$default", facts.id("Api"));
+    let bucket = format!("arn:{partition}:s3:::{}/*", facts.id("ConfigBucket"));
+    let needed = [
+        ("see layers", "execute-api:Invoke", format!("{api}/GET/layers")),
+        ("deploy", "execute-api:Invoke", format!("{api}/POST/layers/LAYER/deployments")),
+        ("upload", "s3:PutObject", bucket),
+        ("approve", "execute-api:Invoke", format!("{api}/POST/layers/LAYER/deployments/1/approval")),
+        ("redrive", "execute-api:Invoke", format!("{api}/POST/dead-letters/redrive")),
+    ];
+    let iam = aws_sdk_iam::Client::new(config);
+    let mut found = Vec::new();
+    for (what, action, resource) in &needed {
+        let asked = iam.simulate_principal_policy().policy_source_arn(&policies).action_names(*action);
+        let asked = asked.resource_arns(resource).send().await;
+        let answer = match seen("iam:SimulatePrincipalPolicy", asked) {
+            Ok(answer) => answer,
+            Err(blind) => return vec![Finding::blind(GROUP, "permissions", &blind)],
+        };
+        if answer.evaluation_results().iter().any(|result| result.eval_decision().as_str() != "allowed") {
+            found.push(Finding::warning(
+                GROUP,
+                "permissions",
+                format!("the caller may not {what}"),
+                format!("where that is wanted, allow {action} on {resource}"),
+            ));
+        }
+    }
+    if found.is_empty() {
+        found.push(Finding::ok(GROUP, "permissions", "the caller may see, upload, deploy, approve and redrive"));
+    }
+    found
+}
+
+/// Whose policies count for the caller; the root of an account has none.
+fn source(identity: &Identity) -> Option<String> {
+    let Identity { arn, account, partition } = identity;
+    let name = arn.splitn(6, ':').nth(5)?;
+    if name == "root" {
+        return None;
+    }
+    // A session counts as its role. IAM knows it by its path, which a session does not tell.
+    match name.strip_prefix("assumed-role/") {
+        Some(session) => {
+            let role = session.split('/').next().unwrap_or_default();
+            Some(format!("arn:{partition}:iam::{account}:role/{role}"))
+        }
+        None => Some(arn.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_counts_as_its_role_and_root_needs_no_policy() {
+        let of = |arn: &str| source(&Identity { arn: arn.into(), account: "1".into(), partition: "aws".into() });
+        assert_eq!(of("arn:aws:iam::1:root"), None);
+        assert_eq!(of("arn:aws:iam::1:user/ana").as_deref(), Some("arn:aws:iam::1:user/ana"));
+        assert_eq!(of("arn:aws:sts::1:assumed-role/dev/ana").as_deref(), Some("arn:aws:iam::1:role/dev"));
+    }
+}

@@ -1,0 +1,469 @@
+"""What came to a stop or was changed by hand is named with what to do; what nobody could take becomes a deployment."""
+
+import json
+import subprocess
+import time
+
+import invariants
+import proxied
+import pytest
+from conftest import ACCOUNT, Landfall, environment, until
+from proxied import rule
+
+import installation as installing
+
+# Of its own, because it is broken in every way.
+PATIENT = "000000000777"
+QUEUE = "modules:\n  - name: orders\n    type: sqs\n    delay_seconds: {delay}"
+
+
+@pytest.fixture(scope="module")
+def patient(local_aws):
+    """An installation whose functions reach AWS through the fault proxy, and of which nothing else runs."""
+    proxied.build()
+    proxy = proxied.Proxy(local_aws.endpoint)
+    account = installing.Account(endpoint=local_aws.endpoint, id=PATIENT)
+    landfall = Landfall(installing.install(account, installing.build(), behind=proxy.endpoint))
+    landfall.proxy = proxy
+    yield landfall
+    proxy.close()
+
+
+@pytest.fixture(autouse=True)
+def well_again(request):
+    """Each test sets right what it broke: whatever it leaves would be found by the next one."""
+    yield
+    if "patient" in request.fixturenames:
+        landfall = request.getfixturevalue("patient")
+        landfall.proxy.reset()
+        found = doctor(landfall, "--deep")
+        assert found["well"], named(found)
+
+
+def config(layer: str, modules: str) -> str:
+    return environment(layer, modules).replace(ACCOUNT, PATIENT)
+
+
+def doctor(landfall, *arguments: str) -> dict:
+    ran = landfall.installation.landfall("doctor", *arguments, "--json", check=False)
+    assert ran.returncode in (0, 4, 7), ran.stdout + ran.stderr
+    answer = json.loads(ran.stdout)
+    states = {finding["state"] for finding in answer["findings"]}
+    expected = 7 if "wrong" in states else 4 if "unknown" in states else 0
+    assert ran.returncode == expected, (ran.returncode, states)
+    return answer
+
+
+def named(found: dict, state: str = "wrong") -> list[str]:
+    """What is in a state: check, what, what to do, in one text each."""
+    return [f"{one['check']}: {one['what']} → {one['todo']}" for one in found["findings"] if one["state"] == state]
+
+
+def names(found: dict, *words: str) -> bool:
+    return any(all(word in text for word in words) for text in named(found))
+
+
+def sweep(landfall) -> None:
+    """What the schedule does on its own, without waiting a minute for it."""
+    landfall.account.client("lambda").invoke(
+        FunctionName=f"{landfall.installation.stack}-coordinator:live", Payload=b'{"op":"sweep"}'
+    )
+
+
+def rules(landfall) -> list[str]:
+    """The names of the rules of the installation."""
+    resources = landfall.account.client("cloudformation").get_paginator("list_stack_resources")
+    pages = resources.paginate(StackName=landfall.installation.stack)
+    found = [one for page in pages for one in page["StackResourceSummaries"]]
+    return [one["PhysicalResourceId"] for one in found if one["ResourceType"] == "AWS::Events::Rule"]
+
+
+def test_a_sound_installation_is_well_line_by_line(patient, monkeypatch):
+    layer = patient.name("sound")
+    assert patient.deploy(f"{layer}.yaml", config(layer, QUEUE.format(delay=0)), layer)["status"] == "succeeded"
+    found = doctor(patient, "--deep")
+    assert found["well"] and {one["state"] for one in found["findings"]} == {"ok"}, found
+    checks = {one["check"] for one in found["findings"]}
+    for check in ("credentials", "clock", "permissions", "stack", "version", "versions", "roles", "failed calls", "rules"):
+        assert check in checks, checks
+    assert {"config bucket", "state table", "alarms", "dead letters", "deployments", "invariants"} <= checks
+    monkeypatch.setenv("COLUMNS", "80")
+    text = patient.installation.landfall("doctor", "--deep").stdout
+    assert "All is well." in text
+    assert max(len(line) for line in text.splitlines()) <= 80, text
+    assert len([line for line in text.splitlines() if line.startswith("  ✓")]) == len(found["findings"])
+
+
+def broken_rule(landfall):
+    events, name = landfall.account.client("events"), rules(landfall)[0]
+    events.disable_rule(Name=name)
+    return lambda: events.enable_rule(Name=name)
+
+
+def broken_target(landfall):
+    events, name = landfall.account.client("events"), rules(landfall)[0]
+    targets = events.list_targets_by_rule(Rule=name)["Targets"]
+    events.remove_targets(Rule=name, Ids=[target["Id"] for target in targets])
+    return lambda: events.put_targets(Rule=name, Targets=targets)
+
+
+def broken_versioning(landfall):
+    def versions(status):
+        landfall.s3.put_bucket_versioning(Bucket=landfall.installation.bucket, VersioningConfiguration={"Status": status})
+
+    versions("Suspended")
+    return lambda: versions("Enabled")
+
+
+def broken_privacy(landfall):
+    bucket = landfall.installation.bucket
+    block = landfall.s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    landfall.s3.delete_public_access_block(Bucket=bucket)
+    return lambda: landfall.s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block)
+
+
+def broken_notification(landfall):
+    def tells(**configuration):
+        landfall.s3.put_bucket_notification_configuration(
+            Bucket=landfall.installation.bucket, NotificationConfiguration=configuration
+        )
+
+    tells()
+    return lambda: tells(EventBridgeConfiguration={})
+
+
+def broken_backups(landfall):
+    def recovery(on):
+        landfall.account.client("dynamodb").update_continuous_backups(
+            TableName=landfall.installation.table,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": on},
+        )
+
+    recovery(False)
+    return lambda: recovery(True)
+
+
+def broken_protection(landfall):
+    def protected(on):
+        landfall.account.client("dynamodb").update_table(
+            TableName=landfall.installation.table, DeletionProtectionEnabled=on
+        )
+
+    protected(False)
+    return lambda: protected(True)
+
+
+def broken_alias(landfall):
+    functions = landfall.account.client("lambda")
+    name = f"{landfall.installation.stack}-sqs"
+    before = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+    functions.update_alias(FunctionName=name, Name="live", FunctionVersion="$LATEST")
+    return lambda: functions.update_alias(FunctionName=name, Name="live", FunctionVersion=before)
+
+
+def broken_destination(landfall):
+    functions = landfall.account.client("lambda")
+    which = {"FunctionName": f"{landfall.installation.stack}-intake", "Qualifier": "live"}
+    before = functions.get_function_event_invoke_config(**which)
+    functions.delete_function_event_invoke_config(**which)
+    return lambda: functions.put_function_event_invoke_config(
+        **which, MaximumRetryAttempts=2, DestinationConfig=before["DestinationConfig"]
+    )
+
+
+def broken_role(landfall):
+    iam, role = landfall.account.client("iam"), f"{landfall.installation.stack}-{installing.REGION}-sqs"
+    before = json.dumps(iam.get_role_policy(RoleName=role, PolicyName="function")["PolicyDocument"])
+    everything = {"Version": "2012-10-17", "Statement": [{"Sid": "All", "Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_role_policy(RoleName=role, PolicyName="function", PolicyDocument=json.dumps(everything))
+    return lambda: iam.put_role_policy(RoleName=role, PolicyName="function", PolicyDocument=before)
+
+
+def broken_logging(landfall):
+    sfn = landfall.account.client("stepfunctions")
+    arn = next(one["stateMachineArn"] for one in sfn.list_state_machines()["stateMachines"] if one["name"].endswith("-module"))
+    before = sfn.describe_state_machine(stateMachineArn=arn)["loggingConfiguration"]
+    sfn.update_state_machine(stateMachineArn=arn, loggingConfiguration={"level": "OFF"})
+    return lambda: sfn.update_state_machine(stateMachineArn=arn, loggingConfiguration=before)
+
+
+def raised_alarm(landfall):
+    watch = landfall.account.client("cloudwatch")
+    alarms = watch.describe_alarms()["MetricAlarms"]
+    name = next(one["AlarmName"] for one in alarms if "waits for more than an hour" in one["AlarmDescription"])
+    watch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
+    return lambda: watch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="test")
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (broken_rule, ("the rule is off", "aws events enable-rule --name")),
+        (broken_target, ("does not call", "landfall bootstrap")),
+        (broken_versioning, ("keeps no versions", "put-bucket-versioning")),
+        (broken_privacy, ("may be made public", "put-public-access-block")),
+        (broken_notification, ("does not tell EventBridge", "put-bucket-notification-configuration")),
+        (broken_backups, ("no point-in-time recovery", "update-continuous-backups")),
+        (broken_protection, ("not protected from deletion", "--deletion-protection-enabled")),
+        (broken_alias, ("live points at version $LATEST", "update-alias")),
+        (broken_destination, ("intake fails at is not kept", "put-function-event-invoke-config")),
+        (broken_role, ("something else than the release says", "All", "landfall bootstrap")),
+        (broken_logging, ("its log is OFF", "level ALL")),
+        (raised_alarm, ("raised: a deployment waits for more than an hour", "landfall cancel")),
+    ],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_what_was_changed_by_hand_is_named_with_what_to_do(patient, broken, words):
+    repair = broken(patient)
+    try:
+        found = doctor(patient)
+    finally:
+        repair()
+    assert names(found, *words), named(found)
+    assert len(named(found)) == 1, named(found)
+
+
+@pytest.fixture
+def asleep(patient):
+    """Nothing repairs anything by itself."""
+    events = patient.account.client("events")
+    for name in rules(patient):
+        if "ConfigChanged" not in name:
+            events.disable_rule(Name=name)
+    yield patient
+    for name in rules(patient):
+        events.enable_rule(Name=name)
+    sweep(patient)
+
+
+def test_a_deployment_whose_execution_was_stopped_is_named_until_it_is_ended(asleep):
+    layer = asleep.name("stopped")
+    key = f"{layer}.yaml"
+    asleep.deploy(key, config(layer, QUEUE.format(delay=0)), layer)
+    asks = asleep.deploy(key, config(layer, "modules: []"), layer)
+    asleep.account.client("stepfunctions").stop_execution(executionArn=asks["execution_arn"], cause="by hand")
+    found = doctor(asleep)
+    assert names(found, f"{layer}/{asks['number']} runs in the table", "ABORTED", "landfall cancel"), named(found)
+    assert names(found, "the rule is off", "enable-rule"), named(found)
+    sweep(asleep)
+    assert not names(doctor(asleep), layer)
+    counted = [line for line in logged(asleep, "coordinator") if '"ExecutionsDied":1' in line]
+    assert counted and json.loads(counted[-1])["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Landfall"
+
+
+def test_a_lease_that_outlived_its_holder_is_named_and_freed_when_its_time_is_over(asleep):
+    layer = asleep.name("stale")
+    ended = asleep.deploy(f"{layer}.yaml", config(layer, QUEUE.format(delay=0)), layer)
+    hold(asleep, layer, ended["execution_arn"], time.time() + 300)
+    found = doctor(asleep, "--deep")
+    assert names(found, f"{layer} is held since", "SUCCEEDED", f"landfall unlock {layer}"), named(found)
+    assert names(found, layer, "its lease is held by", "which runs no deployment"), named(found)
+    # A lease that still has time is left alone: whoever looks into it may want it.
+    sweep(asleep)
+    assert names(doctor(asleep), f"landfall unlock {layer}")
+    hold(asleep, layer, ended["execution_arn"], time.time() - 1)
+    sweep(asleep)
+    assert not names(doctor(asleep), layer)
+    events = asleep.get(f"/layers/{layer}/deployments/{ended['number']}/events")["events"]
+    assert [one for one in events if one["kind"] == "lease-expired" and "is free again" in one["message"]], events
+    assert any('"LeasesExpired":1' in line for line in logged(asleep, "coordinator"))
+
+
+def hold(landfall, layer: str, holder: str, until_: float) -> None:
+    landfall.account.client("dynamodb").update_item(
+        TableName=landfall.installation.table,
+        Key={"pk": {"S": f"LAYER#{layer}"}, "sk": {"S": "LEASE"}},
+        UpdateExpression="SET holder = :h, expires_ms = :e, since = :s, doing = :d",
+        ExpressionAttributeValues={
+            ":h": {"S": holder},
+            ":e": {"N": str(int(until_ * 1000))},
+            ":s": {"N": str(int(time.time() * 1000) - 600_000)},
+            ":d": {"S": "deploying it"},
+        },
+    )
+
+
+def test_a_change_that_waits_too_long_says_so_and_is_announced_once(asleep):
+    layer = asleep.name("long")
+    key = f"{layer}.yaml"
+    asleep.proxy.set(rule("delay", times=None, operation="CreateQueue", with_={"milliseconds": 8000}))
+    runs = asleep.deployment_of(layer, asleep.upload(key, config(layer, QUEUE.format(delay=0))))
+    until(lambda: asleep.proxy.calls(operation="CreateQueue"), "the first one works")
+    waits = asleep.deployment_of(layer, asleep.upload(key, config(layer, QUEUE.format(delay=3))))
+    asleep.account.client("dynamodb").update_item(
+        TableName=asleep.installation.table,
+        Key={"pk": {"S": f"LAYER#{layer}"}, "sk": {"S": f"DEPLOYMENT#{waits['number']:010}"}},
+        UpdateExpression="SET created_at = :c",
+        ExpressionAttributeValues={":c": {"S": "2026-01-01T00:00:00Z"}},
+    )
+    sweep(asleep)
+    sweep(asleep)
+    why = f"because {layer}/{runs['number']} still runs"
+    assert names(doctor(asleep), f"{layer}/{waits['number']} waits", why, f"landfall cancel {layer}/{runs['number']}")
+    one = asleep.get(f"/layers/{layer}/deployments/{waits['number']}")["deployment"]
+    assert one["status"] == "queued" and why in one["message"], one
+    asleep.proxy.reset()
+    assert asleep.ended(layer, waits["number"])["status"] == "succeeded"
+    events = asleep.get(f"/layers/{layer}/deployments/{waits['number']}/events")["events"]
+    assert len([event for event in events if event["kind"] == "waits-too-long"]) == 1, events
+    assert any('"ChangesWaitingTooLong":1' in line for line in logged(asleep, "coordinator"))
+
+
+def logged(landfall, function: str) -> list[str]:
+    pages = landfall.account.client("logs").get_paginator("filter_log_events")
+    group = f"/aws/lambda/{landfall.installation.stack}-{function}"
+    events = [event["message"] for page in pages.paginate(logGroupName=group) for event in page["events"]]
+    return [line for message in events for line in message.splitlines()]
+
+
+def lost_upload(landfall, layer: str) -> str:
+    """An upload that the intake could not take: its event lies with the dead letters."""
+    broken = rule("error", times=None, function="intake", service="dynamodb", with_={"status": 400, "code": "Broken"})
+    landfall.proxy.set(broken)
+    version = landfall.upload(f"{layer}.yaml", config(layer, QUEUE.format(delay=0)))
+    until(lambda: f"{layer}.yaml" in landfall.installation.landfall("redrive", "--list").stdout, "the event is kept")
+    landfall.proxy.reset()
+    assert landfall.deployments(layer) == []
+    return version
+
+
+def test_an_upload_that_nobody_could_take_is_redriven_into_its_deployment_once(patient):
+    layer = patient.name("lost")
+    version = lost_upload(patient, layer)
+    found = doctor(patient)
+    assert names(found, "dead letters: 1 event waits", f"{layer}.yaml", "landfall redrive"), named(found)
+    listed = patient.installation.landfall("redrive", "--list").stdout
+    assert f"{layer}.yaml, version {version}" in listed and "Broken" in listed, listed
+    assert patient.deployments(layer) == [], "a list does nothing"
+    # While the fault lasts it stays, and the command says so.
+    broken = rule("error", times=None, function="intake", service="dynamodb", with_={"status": 400, "code": "Broken"})
+    patient.proxy.set(broken)
+    still = patient.installation.landfall("redrive", "--yes", check=False)
+    assert still.returncode == 1 and "could not be taken and stays" in still.stdout, still.stdout + still.stderr
+    patient.proxy.reset()
+    redriven = patient.installation.landfall("redrive").stdout
+    assert f"became {layer}/1" in redriven, redriven
+    one = patient.deployment_of(layer, version)
+    assert patient.ended(layer, one["number"])["status"] == "succeeded"
+    assert "No dead letters" in patient.installation.landfall("redrive").stdout
+    assert len(patient.deployments(layer)) == 1
+
+
+def test_a_letter_that_was_processed_and_not_deleted_does_nothing_twice(patient):
+    layer = patient.name("again")
+    version = lost_upload(patient, layer)
+    # The answer of the deletion is lost, which is a crash right before it as far as the queue is concerned.
+    patient.proxy.set(rule("error", function="api", operation="DeleteMessage", with_={"status": 400, "code": "Broken"}))
+    patient.installation.landfall("redrive", "--yes", check=False)
+    one = patient.deployment_of(layer, version)
+    patient.ended(layer, one["number"])
+    patient.proxy.reset()
+    # It is hidden for a while from everybody; the queue is told to show it again.
+    def shown():
+        letters = patient.get("/dead-letters")
+        return letters if letters["letters"] else None
+
+    letters = until(shown, "the letter is there again", 90)
+    assert letters["count"] >= 1
+    redriven = patient.installation.landfall("redrive").stdout
+    assert f"had become {layer}/1 before" in redriven or "a newer version of this key" in redriven, redriven
+    assert len(patient.deployments(layer)) == 1
+
+
+def test_what_cannot_be_taken_stays_until_it_is_discarded_with_a_reason_that_is_kept(patient):
+    layer = patient.name("gone")
+    version = lost_upload(patient, layer)
+    sqs = patient.account.client("sqs")
+    url = sqs.get_queue_url(QueueName=f"{patient.installation.stack}-dead-letters")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="nobody knows what this is")
+    refused = patient.installation.landfall("redrive", "--discard", check=False)
+    assert refused.returncode == 2 and "--reason" in refused.stderr
+    discarded = patient.installation.landfall("redrive", "--discard", "--reason", "tests of last week").stdout
+    assert discarded.count("tests of last week") == 2, discarded
+    one = patient.deployment_of(layer, version)
+    assert one["status"] == "rejected" and "tests of last week" in one["message"], one
+    listed = patient.installation.landfall("redrive", "--list").stdout
+    assert "No dead letters" in listed and "Discarded before" in listed and f"{layer}.yaml" in listed, listed
+    # The same file can be deployed all the same: as another change.
+    assert patient.deploy(f"{layer}.yaml", config(layer, QUEUE.format(delay=1)), layer)["status"] == "succeeded"
+
+
+def test_a_table_that_was_changed_by_hand_is_found_by_both_checkers(patient):
+    layer = patient.name("deep")
+    patient.deploy(f"{layer}.yaml", config(layer, QUEUE.format(delay=0)), layer)
+    table = patient.account.client("dynamodb")
+    name = patient.installation.table
+
+    def change(sk: str, attribute: str, value: dict) -> dict:
+        key = {"pk": {"S": f"LAYER#{layer}"}, "sk": {"S": sk}}
+        before = table.get_item(TableName=name, Key=key, ConsistentRead=True).get("Item")
+        table.update_item(
+            TableName=name,
+            Key=key,
+            UpdateExpression="SET #a = :v",
+            ExpressionAttributeNames={"#a": attribute},
+            ExpressionAttributeValues={":v": value},
+        )
+        return before
+
+    def restore(sk: str, before: dict | None) -> None:
+        if before:
+            table.put_item(TableName=name, Item=before)
+        else:
+            table.delete_item(TableName=name, Key={"pk": {"S": f"LAYER#{layer}"}, "sk": {"S": sk}})
+
+    resource = next(
+        one["sk"] for one in invariants.items(table, name) if one["pk"] == f"LAYER#{layer}" and one["sk"].startswith("RES#")
+    )
+    for sk, attribute, value, what in [
+        (resource, "status", {"S": "intent"}, "is intent"),
+        ("QUEUE", "waiting", {"N": "1"}, "1 is still waiting"),
+        ("LAYER", "counter", {"N": "7"}, "it counts 7 deployments and has 1"),
+        ("SHARED#ghost", "holder", {"S": "nobody"}, "SHARED#ghost is left"),
+        ("APPROVAL#0000000001", "task_token", {"S": "t"}, "still waits"),
+        ("DEPLOYMENT#0000000001", "status", {"S": "running"}, "deployment 1 is running"),
+    ]:
+        before = change(sk, attribute, value)
+        try:
+            oracle = invariants.broken(invariants.items(table, name), {layer})
+            found = doctor(patient, "--deep")["deep"]["broken"]
+        finally:
+            restore(sk, before)
+        ours = [broken["what"] for broken in found if broken["layer"] == layer]
+        assert any(what in one for one in ours), (what, ours)
+        assert any(what in one for one in oracle), (what, oracle)
+
+
+def test_a_look_that_is_refused_names_the_permission_and_breaks_nothing(patient):
+    iam = patient.account.client("iam")
+    iam.create_user(UserName="visitor")
+    statement = {"Effect": "Allow", "Action": ["sts:GetCallerIdentity", "cloudformation:*"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName="visitor", PolicyName="look", PolicyDocument=document)
+    key = iam.create_access_key(UserName="visitor")["AccessKey"]
+    installation = patient.installation
+    ran = subprocess.run(
+        [str(installation.binaries / "landfall"), "doctor", "--json"],
+        env=patient.account.environment()
+        | {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+            "LANDFALL_API": installation.api,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 4, ran.stdout + ran.stderr
+    unknown = " ".join(named(json.loads(ran.stdout), "unknown"))
+    for action in (
+        "lambda:GetAlias",
+        "iam:GetRolePolicy",
+        "states:DescribeStateMachine",
+        "s3:GetBucketVersioning",
+        "dynamodb:DescribeTable",
+        "events:DescribeRule",
+        "cloudwatch:DescribeAlarms",
+        "execute-api:Invoke",
+    ):
+        assert action in unknown, (action, unknown)
