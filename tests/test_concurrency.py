@@ -2,6 +2,7 @@
 time, the newest config wins, every change ends in a status, and the table is true afterwards.
 """
 
+import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 
@@ -33,6 +34,10 @@ def settled(landfall, layers: list[str], seconds: float = 120) -> None:
         until(true, "the table is true", 10)
     except AssertionError as error:
         raise AssertionError("\n".join(wrong)) from error
+    # What the product says of the same table. Other tests leave other layers behind, broken ones among them.
+    diagnosed = json.loads(landfall.installation.landfall("doctor", "--deep", "--json", check=False).stdout)
+    assert diagnosed["deep"]["complete"]
+    assert [one for one in diagnosed["deep"]["broken"] if one["layer"] in layers] == []
 
 
 def delay(landfall, layer: str) -> str:
