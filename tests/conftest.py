@@ -153,6 +153,14 @@ class Landfall:
 
         return [entry["ResourceARN"] for entry in found if not waits_for_deletion(entry["ResourceARN"])]
 
+    def errors(self, function: str) -> list[str]:
+        """What a function could not answer: Lambda counts it as an error, which raises the function's alarm."""
+        pages = self.account.client("logs").get_paginator("filter_log_events")
+        group = f"/aws/lambda/{self.installation.stack}-{function}"
+        lines = [event["message"] for page in pages.paginate(logGroupName=group) for event in page["events"]]
+        assert lines, "the function logs"
+        return [line for line in lines if '"ERROR"' in line]
+
 
 def until(look, what: str, seconds: float = DEADLINE):
     """The first truthy answer of `look`."""

@@ -157,11 +157,11 @@ def test_a_change_that_is_rejected_is_no_error_of_a_function(landfall):
     layer = landfall.name("moved")
     text = environment(layer, QUEUE.format(delay=0))
     assert landfall.deploy(f"{layer}.yaml", text, layer)["status"] == "succeeded"
-    before = errors(landfall, "planner")
+    before = landfall.errors("planner")
     # Only the planner knows where the layer lives.
     ended = landfall.deploy(f"{layer}.yaml", text.replace(installing.REGION, "eu-west-1"), layer)
     assert ended["status"] == "rejected" and "cannot be moved" in ended["message"], ended
-    assert errors(landfall, "planner") == before
+    assert landfall.errors("planner") == before
     # The lease was given back: the next one runs.
     assert landfall.deploy(f"{layer}.yaml", text, layer)["outcome"] == "no-changes"
 
@@ -238,15 +238,6 @@ def installed(landfall, stack: str):
 
 def buckets(landfall) -> list[str]:
     return [bucket["Name"] for bucket in landfall.s3.list_buckets()["Buckets"]]
-
-
-def errors(landfall, function: str) -> list[str]:
-    """What a function could not answer: Lambda counts it as an error, which raises the function's alarm."""
-    pages = landfall.account.client("logs").get_paginator("filter_log_events")
-    group = f"/aws/lambda/{landfall.installation.stack}-{function}"
-    lines = [event["message"] for page in pages.paginate(logGroupName=group) for event in page["events"]]
-    assert any('"answered"' in line for line in lines), "the log of the function tells how it answered"
-    return [line for line in lines if '"ERROR"' in line]
 
 
 def template() -> dict:

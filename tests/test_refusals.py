@@ -2,6 +2,7 @@
 
 import json
 
+import boto3
 from conftest import ACCOUNT, environment, service, until
 
 SQS = "modules:\n  - name: orders\n    type: sqs"
@@ -143,3 +144,27 @@ def test_a_second_layer_under_the_key_of_a_first_is_told_which_key_to_use(landfa
     landfall.deploy(f"{first}-env.yaml", environment(first), first)
     told = rejected(landfall, f"{first}-env.yaml", environment(second), second)
     assert f"holds layer {first}" in told and f"--key {second}/{first}-env.yaml" in told, told
+
+
+def test_modules_that_cannot_be_planned_are_told_all_at_once_and_are_no_fault_of_a_function(landfall):
+    layer = landfall.name("unplanned")
+    taken = f"taken-{layer}"
+    other = boto3.client("s3", endpoint_url=landfall.account.endpoint, region_name="us-east-1",
+                         aws_access_key_id="111111111111", aws_secret_access_key="test")
+    other.create_bucket(Bucket=taken)
+    modules = f"""modules:
+  - type: base
+    vpc_id: vpc-0123456789abcdef0
+    public_subnet_ids: [subnet-0123456789abcdef0]
+    private_subnet_ids: [subnet-0123456789abcdef1, subnet-0123456789abcdef2]
+  - name: files
+    type: s3
+    bucket_name: {taken}
+  - name: orders
+    type: sqs"""
+    ended = landfall.deploy(f"{layer}.yaml", environment(layer, modules), layer)
+    assert (ended["status"], ended["message"]) == ("failed", "base, files cannot be planned"), ended
+    told = ended["diagnostics"]
+    assert "vpc-0123456789abcdef0" in told and "another AWS account has a bucket of this name" in told, told
+    assert landfall.errors("module-base") == [] and landfall.errors("module-s3") == []
+    assert landfall.tagged(layer) == [], "nothing was made"

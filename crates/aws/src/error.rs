@@ -35,6 +35,17 @@ pub enum Kind {
     Unexpected,
 }
 
+impl Kind {
+    /// Whether somebody has to change something before trying again helps: the config, a permission, a quota, or what
+    /// AWS has. Everything else is of the moment, or a fault of ours.
+    pub fn is_for_people(self) -> bool {
+        match self {
+            Self::Invalid | Self::Denied | Self::Conflict | Self::Quota | Self::Unsupported | Self::NotFound => true,
+            Self::NotReady | Self::Throttled | Self::Cancelled | Self::Corrupt | Self::Unexpected => false,
+        }
+    }
+}
+
 /// What a failed step left behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::module::Module;
 use crate::{load, reconcile};
 
+/// Characters of a refusal: an execution's state holds those of all modules and has at most 256 KB
+/// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
+const REFUSAL: usize = 1_500;
+
 /// What a module function is asked to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
@@ -52,6 +56,13 @@ pub enum Response {
         part: DocumentRef,
         /// What happens to it.
         change: ModuleChange,
+    },
+    /// Of a plan that cannot be made before somebody changes something: the config, a permission, what AWS has.
+    Refused {
+        /// Module.
+        module: String,
+        /// Why, and what to do about it.
+        refused: String,
     },
     /// Of a step.
     Stepped {
@@ -146,7 +157,14 @@ impl Engine {
 
     async fn plan<M: Module>(&self, request: &Request, limits: Limits) -> Result<Response> {
         self.aws.watch().begin(Mode::Read);
-        let subject = self.load::<M>(request, limits.settle).await?;
+        let subject = match self.load::<M>(request, limits.settle).await {
+            Ok(subject) => subject,
+            Err(error) if error.kind.is_for_people() => {
+                let refused = error.advice().chars().take(REFUSAL).collect();
+                return Ok(Response::Refused { module: request.module.clone(), refused });
+            }
+            Err(error) => return Err(error),
+        };
         let plan = subject.plan();
         let part = load::store_plan(&self.store, &plan).await?;
         Ok(Response::Planned { module: plan.module, part, change: plan.change })

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use lambda_runtime::Error;
 use landfall_control::{Control, LayerSettings};
-use landfall_state::{AcquireRequest, Action, ApprovalRequest, Deployment, Lease, Phase, Scope, StateError, Status};
+use landfall_state::{
+    AcquireRequest, Action, ApprovalRequest, Deployment, Finished, Lease, Phase, Scope, StateError, Status,
+};
 use serde_json::{Value, json};
 
 use crate::finish::{belongs_to_another, run_document};
@@ -20,7 +22,9 @@ fn retry_after(waited: i64) -> i64 {
     (waited / 10).clamp(1, 60).max(waited / 300)
 }
 
-/// Takes the lease, or says why not yet.
+/// Takes the lease, or says why not yet. Where there is nothing to take it for any more, because the deployment was
+/// cancelled or its environment still has services, `over` sends the execution to its end: an error would be one of the
+/// function, and raise its alarm, for what is only somebody's wish or mistake.
 pub(crate) async fn admit(
     control: &Control,
     layer: &str,
@@ -29,14 +33,11 @@ pub(crate) async fn admit(
     hash: Option<&str>,
 ) -> Result<Value, Error> {
     let deployment = control.store.deployment(layer, number).await?;
-    if deployment.status != Status::Running {
-        return Err(format!("deployment {} does not run any more", deployment.id()).into());
-    }
     if belongs_to_another(&deployment, execution) {
         return Err(format!("another execution runs deployment {}", deployment.id()).into());
     }
-    if let Some(cancel) = &deployment.cancel {
-        return Err(cancel.sentence().into());
+    if deployment.status != Status::Running || deployment.cancel.is_some() {
+        return Ok(over());
     }
     if let Some(hash) = hash
         && deployment.plan.as_ref().is_none_or(|plan| plan.hash != hash)
@@ -44,8 +45,8 @@ pub(crate) async fn admit(
         return Err(format!("deployment {} has another plan than the one that was approved", deployment.id()).into());
     }
     let environment = environment_of(control, layer, deployment.environment_choice.clone()).await?;
-    if deployment.action == Action::Destroy {
-        refuse_services(control, layer).await?;
+    if deployment.action == Action::Destroy && has_services(control, &deployment).await? {
+        return Ok(over());
     }
     if let Some(environment) = &environment
         && let Some(busy) = control.busy_with(environment).await?
@@ -58,9 +59,13 @@ pub(crate) async fn admit(
     match control.store.acquire(request).await {
         Ok(lease) => {
             if let Err(error) = control.store.phase(layer, number, Phase::Planning, None).await {
-                // It was cancelled in this moment: nothing was begun, and nobody must wait for its lease.
+                // Nothing was begun, and nobody must wait for its lease.
                 control.store.release(&lease).await?;
-                return Err(error.into());
+                return match error {
+                    // It was cancelled in this moment.
+                    StateError::Conflict { .. } => Ok(over()),
+                    error => Err(error.into()),
+                };
             }
             Ok(json!({
                 "admitted": true,
@@ -102,13 +107,23 @@ async fn environment_of(control: &Control, layer: &str, choice: Option<String>) 
     Ok(record.filter(|record| record.scope == Some(Scope::Service)).and_then(|record| record.environment))
 }
 
-/// An environment is not destroyed while services live in it.
-async fn refuse_services(control: &Control, layer: &str) -> Result<(), Error> {
+/// The execution goes to its end.
+fn over() -> Value {
+    json!({ "admitted": false, "over": true })
+}
+
+/// An environment is not destroyed while services live in it: ends the deployment as rejected, and answers whether it
+/// did.
+async fn has_services(control: &Control, deployment: &Deployment) -> Result<bool, Error> {
+    let layer = &deployment.layer;
     let alive = control.store.living_services(layer).await?;
     if alive.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
-    Err(format!("environment {layer} still has services: {}; destroy them first", alive.join(", ")).into())
+    let message = format!("environment {layer} still has services: {}; destroy them first", alive.join(", "));
+    let end = Finished { status: Status::Rejected, outcome: None, message: Some(message), diagnostics: None };
+    control.store.finish(layer, deployment.number, end).await?;
+    Ok(true)
 }
 
 /// Asks for an approval. The lease is given back, so that nothing else waits for people.

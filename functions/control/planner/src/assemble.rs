@@ -9,7 +9,9 @@ use landfall_control::{Control, LayerSettings, When};
 use landfall_plan::{
     Action as Change, LeftAlone, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument, RunModule,
 };
-use landfall_state::{Action, DocumentRef, Lease, ModuleRecord, Phase, PlanRef, PlanSummary, RunStart};
+use landfall_state::{
+    Action, DocumentRef, Finished, Lease, ModuleRecord, Phase, PlanRef, PlanSummary, RunStart, Status,
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -51,7 +53,7 @@ pub struct Assembled {
 }
 
 impl Assembled {
-    /// Of a change that was rejected.
+    /// Of a change that was rejected or cancelled, or that has no plan.
     pub(crate) fn nothing() -> Self {
         Self { decision: Decision::Nothing, plan: None, hash: None, modules: Vec::new(), patience: 0 }
     }
@@ -83,12 +85,18 @@ pub(crate) async fn assemble(
         store.renew(lease, &doing, PLANNING),
         store.get_document(run)
     )?;
-    if let Some(cancel) = &deployment.cancel {
-        return Err(cancel.sentence().into());
+    if deployment.cancel.is_some() {
+        return Ok(Assembled::nothing());
+    }
+    let refused: Vec<(&str, &str)> = parts.iter().filter_map(Part::refused).collect();
+    if !refused.is_empty() {
+        store.finish(layer, number, unplanned(&refused)).await?;
+        return Ok(Assembled::nothing());
     }
     let run: RunDocument = serde_json::from_slice(&run)?;
     let mut modules: Vec<ModulePlan> = Vec::with_capacity(parts.len());
-    let mut documents = stream::iter(parts).map(|part| control.store.get_document(&part.part)).buffered(AT_ONCE);
+    let parts = parts.iter().filter_map(Part::document);
+    let mut documents = stream::iter(parts).map(|part| control.store.get_document(part)).buffered(AT_ONCE);
     while let Some(document) = documents.next().await {
         modules.push(serde_json::from_slice(&document?)?);
     }
@@ -159,6 +167,18 @@ pub(crate) async fn assemble(
     control.announce(&deployment, event, &message).await?;
     let patience = rule.patience().as_secs();
     Ok(Assembled { decision, plan: Some(document), hash: Some(hash), modules, patience })
+}
+
+/// The end of a deployment some of whose modules cannot be planned. All of them are told at once.
+fn unplanned(refused: &[(&str, &str)]) -> Finished {
+    let names: Vec<&str> = refused.iter().map(|(module, _)| *module).collect();
+    let details: Vec<String> = refused.iter().map(|(module, why)| format!("{module}: {why}")).collect();
+    Finished {
+        status: Status::Failed,
+        outcome: None,
+        message: Some(format!("{} cannot be planned", names.join(", "))),
+        diagnostics: Some(details.join("\n")),
+    }
 }
 
 /// A module that has nothing to do itself is run all the same when something it needs makes or replaces resources:

@@ -40,11 +40,39 @@ pub enum Request {
     },
 }
 
-/// The plan of one module as its function answered it.
+/// What the function of one module answered.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Part {
-    /// Where it lies.
-    pub part: DocumentRef,
+#[serde(untagged)]
+pub enum Part {
+    /// Its plan.
+    Planned {
+        /// Where it lies.
+        part: DocumentRef,
+    },
+    /// There is no plan before somebody changes something.
+    Refused {
+        /// Module.
+        module: String,
+        /// Why, and what to do about it.
+        refused: String,
+    },
+}
+
+impl Part {
+    fn document(&self) -> Option<&DocumentRef> {
+        match self {
+            Self::Planned { part } => Some(part),
+            Self::Refused { .. } => None,
+        }
+    }
+
+    /// The module and why it has no plan.
+    fn refused(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Planned { .. } => None,
+            Self::Refused { module, refused } => Some((module, refused)),
+        }
+    }
 }
 
 /// The planner's answer.
@@ -60,7 +88,7 @@ pub enum Answer {
 /// Serves one request.
 ///
 /// # Errors
-/// When the change is not acceptable any more or the state cannot be reached; the deployment then ends as failed.
+/// When the state cannot be reached; the deployment then ends as failed.
 pub async fn plan(control: Control, request: Request) -> Result<Answer, Error> {
     match request {
         Request::Prepare { lease, number } => prepare::prepare(&control, &lease, number).await.map(Answer::Prepared),
