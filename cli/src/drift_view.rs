@@ -146,7 +146,8 @@ impl Resource {
         };
         let full = format!("{}.{}", self.module, self.resource);
         let name = self.name.as_deref().unwrap_or_default();
-        let kind = if full.chars().count() + self.kind.len() + name.chars().count() + 8 > ui.width { "" } else { &self.kind };
+        let kind =
+            if full.chars().count() + self.kind.len() + name.chars().count() + 8 > ui.width { "" } else { &self.kind };
         let mut head = format!("  {sign} {}", ui.tone(Tone::Strong, full));
         for part in [ui.tone(Tone::Quiet, kind), name.to_owned()].iter().filter(|part| !part.is_empty()) {
             head.push_str("  ");

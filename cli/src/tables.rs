@@ -20,7 +20,10 @@ pub fn layers_table(ui: &Ui, layers: &[Layer], now: Timestamp) -> String {
             vec![
                 ui.tone(Tone::Strong, &layer.layer),
                 match layer.drift.as_ref().and_then(|drift| drift.since) {
-                    Some(since) => ui.tone(Tone::Update, format!("drifted {}", ago(since, now))),
+                    Some(since) if layer.status == "deployed" => {
+                        ui.tone(Tone::Update, format!("drifted {}", ago(since, now)))
+                    }
+                    Some(_) => format!("{}, {}", layer_status(ui, &layer.status), ui.tone(Tone::Update, "drifted")),
                     None => layer_status(ui, &layer.status),
                 },
                 environment,

@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use crate::{decide, deployments, ending, freeze, history, layers};
+use crate::{decide, deployments, doctor, drift, ending, freeze, history, layers, letters};
 
 /// The checked-in description.
 const CHECKED_IN: &str = include_str!("../../../../docs/openapi.json");
@@ -27,6 +27,10 @@ const CHECKED_IN: &str = include_str!("../../../../docs/openapi.json");
         layers::unlock,
         freeze::freeze,
         freeze::thaw,
+        drift::show,
+        drift::look,
+        drift::accept,
+        drift::revert,
         deployments::create,
         history::list,
         history::show,
@@ -36,9 +40,13 @@ const CHECKED_IN: &str = include_str!("../../../../docs/openapi.json");
         ending::cancel,
         ending::resume,
         ending::report,
+        doctor::diagnose,
+        letters::list,
+        letters::redrive,
     ),
     tags(
         (name = "layers", description = "The installation and its layers"),
+        (name = "drift", description = "What of a layer is not as it was deployed"),
         (name = "deployments", description = "What was, is and will be done to a layer"),
     )
 )]

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use landfall_control::Control;
-use landfall_state::Event;
+use landfall_state::{Action, Deployment, Event, Status};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
@@ -16,6 +16,8 @@ use crate::schema;
 
 /// The most deployments in one list.
 const MOST: usize = 100;
+/// Looks for drift among the newest deployments: the one that runs and the last one, seldom more.
+const LOOKS: usize = 4;
 /// How much of diagnostics one list carries, in bytes: Lambda answers at most 6 MB
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>), and a list is for an overview.
 const DIAGNOSTICS: usize = 1024 * 1024;
@@ -34,7 +36,13 @@ pub(crate) struct ListQuery {
     version_id: Option<String>,
 }
 
-/// The newest deployments of a layer. None for a layer that no change named yet.
+/// Whether it is a look for drift that found its way: what it saw is shown as drift, and nothing happened to the layer.
+fn is_quiet(deployment: &Deployment) -> bool {
+    let well = !matches!(deployment.status, Status::Failed | Status::Rejected | Status::Cancelled);
+    deployment.action == Action::Drift && well
+}
+
+/// The newest deployments of a layer, without looks for drift that ended well. None for a layer that no change named yet.
 #[utoipa::path(
     get,
     path = "/layers/{layer}/deployments",
@@ -54,7 +62,8 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, ApiError> {
     let limit = query.limit.map_or(20, |limit| usize::try_from(limit).unwrap_or(MOST)).clamp(1, MOST);
     let read = if query.version_id.is_some() { MOST } else { limit };
-    let mut deployments = control.store.deployments(&layer, read).await?;
+    let mut deployments = control.store.deployments(&layer, read + LOOKS).await?;
+    deployments.retain(|deployment| !is_quiet(deployment));
     if let Some(version) = query.version_id {
         deployments.retain(|deployment| deployment.source.version_id.as_deref() == Some(&version));
     }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::answer::{ApiError, Caller};
+use crate::drift::in_short;
 use crate::extract::{Body, LayerPath, Path};
 use crate::schema;
 
@@ -49,6 +50,7 @@ pub(crate) async fn list(State(control): State<Control>) -> Result<Json<Value>, 
         summary["running"] = json!(queue.running);
         summary["waiting"] = json!(queue.waiting);
         summary["freeze"] = json!(control.store.frozen(&record.layer).await?);
+        summary["drift"] = in_short(&control.store.drift(&record.layer).await?);
         layers.push(summary);
     }
     Ok(Json(json!({ "layers": layers })))
@@ -89,6 +91,7 @@ pub(crate) async fn show(
     answer["running"] = json!(queue.running);
     answer["waiting"] = json!(queue.waiting);
     answer["freeze"] = json!(control.store.frozen(&layer).await?);
+    answer["drift"] = in_short(&control.store.drift(&layer).await?);
     answer["lease"] = json!(control.store.lease(&layer).await?);
     answer["modules"] = json!(modules);
     answer["services"] = json!(control.store.services(&layer).await?);

@@ -5,39 +5,51 @@ mod answer;
 mod decide;
 mod deployments;
 mod description;
+mod doctor;
+mod drift;
 mod ending;
 mod extract;
 mod freeze;
 mod history;
 mod layers;
+mod letters;
 pub mod schema;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
+use axum::{Extension, Router};
 use landfall_control::Control;
 
 pub use answer::{ApiError, Caller};
 pub use description::openapi;
+pub use letters::Letters;
 
 /// Serves until Lambda ends the process.
 ///
 /// # Errors
 /// When the environment lacks a setting, or the Lambda runtime API fails.
 pub async fn run() -> Result<(), lambda_http::Error> {
-    let control = Control::for_requests(&landfall_control::request_config())?;
-    lambda_http::run(router(control)).await
+    let config = landfall_control::request_config();
+    let control = Control::for_requests(&config)?;
+    let letters = Letters::new(&config, &control.settings);
+    lambda_http::run(router(control, letters)).await
 }
 
 /// The routes.
-pub fn router(control: Control) -> Router {
+pub fn router(control: Control, letters: Letters) -> Router {
     Router::new()
         .route("/openapi.json", get(description::served))
         .route("/installation", get(layers::installation))
+        .route("/doctor", get(doctor::diagnose))
+        .route("/dead-letters", get(letters::list))
+        .route("/dead-letters/redrive", post(letters::redrive))
         .route("/layers", get(layers::list))
         .route("/layers/{layer}", get(layers::show))
         .route("/layers/{layer}/outputs", get(layers::outputs))
         .route("/layers/{layer}/lease", delete(layers::unlock))
+        .route("/layers/{layer}/drift", get(drift::show).post(drift::look))
+        .route("/layers/{layer}/drift/acceptance", post(drift::accept))
+        .route("/layers/{layer}/drift/reversal", post(drift::revert))
         .route("/layers/{layer}/freeze", put(freeze::freeze).delete(freeze::thaw))
         .route("/layers/{layer}/deployments", get(history::list).post(deployments::create))
         .route("/layers/{layer}/deployments/{number}", get(history::show))
@@ -50,5 +62,6 @@ pub fn router(control: Control) -> Router {
         .fallback(answer::no_such_path)
         .method_not_allowed_fallback(answer::no_such_method)
         .layer(DefaultBodyLimit::max(extract::LONGEST_BODY))
+        .layer(Extension(letters))
         .with_state(control)
 }

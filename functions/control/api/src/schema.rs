@@ -2,6 +2,8 @@
 //! holds every answer against these shapes. Clients ignore fields that they do not know.
 
 mod deployment;
+mod doctor;
+mod drift;
 mod layer;
 mod report;
 
@@ -10,6 +12,11 @@ pub use deployment::{
     Events, Outcome, Phase, Plan, PlanRef, PlanSummary, Resource, ResourceStatus, Risk, Run, RunCounts, RunStatus,
     Source, Status,
 };
+pub use doctor::{
+    BrokenFact, DeadLetter, DeadLetters, DeepDiagnosis, Diagnosis, DiscardedLetter, LetterEnd, LetterKind, Redriven,
+    RedrivenLetter, Trouble, TroubleKind,
+};
+pub use drift::{Drift, DriftAcceptance, DriftAccepted, DriftAttribute, DriftRefused, DriftResource, DriftSince};
 pub use layer::{
     DeployedConfig, Freeze, FreezeWindow, Installation, LayerDetail, LayerRecord, LayerStatus, LayerSummary, Layers,
     Lease, Module, Outputs, Scope, Unlocked,

@@ -14,6 +14,8 @@ pub enum Action {
     Plan,
     /// Remove the layer.
     Destroy,
+    /// Look what is not as it was deployed, change nothing.
+    Drift,
 }
 
 /// Where a deployment stands. All but `queued` and `running` are final.
@@ -64,6 +66,8 @@ pub enum Outcome {
     Planned,
     /// The layer is gone.
     Destroyed,
+    /// What drifted was looked for, nothing else.
+    Looked,
 }
 
 /// What is decided on a plan.

@@ -139,6 +139,8 @@ pub struct LayerSummary {
     pub waiting: Option<u64>,
     /// The freeze that somebody set.
     pub freeze: Option<Freeze>,
+    /// What drifted and is neither ignored nor accepted.
+    pub drift: Option<super::DriftSince>,
 }
 
 /// A layer.
@@ -153,6 +155,8 @@ pub struct LayerDetail {
     pub waiting: Option<u64>,
     /// The freeze that somebody set.
     pub freeze: Option<Freeze>,
+    /// What drifted and is neither ignored nor accepted.
+    pub drift: Option<super::DriftSince>,
     /// Who holds it.
     pub lease: Option<Lease>,
     /// Its deployed modules.

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::world::{ADA, World};
 
 fn upload(key: &str) -> String {
-    json!({ "source": "aws.s3", "detail": { "object": { "key": key, "version-id": "v1", "sequencer": "0a" } } }).to_string()
+    json!({ "source": "aws.s3", "detail": { "object": { "key": key, "version-id": "v1", "sequencer": "0a" } } })
+        .to_string()
 }
 
 async fn redrive(world: &World, body: Value) -> Value {
@@ -26,7 +27,11 @@ async fn looking_changes_nothing() {
     for _ in 0..2 {
         let listed = world.ask("GET", "/dead-letters", None).await;
         let letter = &listed.body["letters"][0];
-        assert_eq!((&letter["kind"], &letter["about"]), (&json!("upload"), &json!("env.yaml, version v1")), "{listed:?}");
+        assert_eq!(
+            (&letter["kind"], &letter["about"]),
+            (&json!("upload"), &json!("env.yaml, version v1")),
+            "{listed:?}"
+        );
     }
 }
 

@@ -4,7 +4,10 @@
 
 mod decisions;
 mod described;
+mod doctor;
+mod drift;
 mod layers;
+mod letters;
 mod orders;
 mod world;
 mod wrong;

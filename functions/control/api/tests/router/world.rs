@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::HeaderMap;
 use lambda_http::Service;
+use landfall_api::Letters;
 use landfall_control::{Control, Settings};
 use landfall_state::{AcquireRequest, Action, Actor, Lease, NewChange, Source};
 use landfall_testkit::{LocalAws, make_table};
@@ -25,7 +26,10 @@ const WAITS: &str = r#"{"StartAt":"Wait","States":{"Wait":{"Type":"Wait","Second
 
 pub(crate) struct World {
     pub(crate) control: Control,
+    pub(crate) letters: Letters,
     pub(crate) account_id: String,
+    sqs: aws_sdk_sqs::Client,
+    dead_letters: String,
 }
 
 /// An answer.
@@ -61,6 +65,7 @@ impl World {
             release: "test".to_owned(),
         };
         let state = landfall_state::Settings { table: "landfall".to_owned(), bucket: bucket.clone() };
+        let letters = Letters::new(&config, &settings);
         let control = Control::new(&config, state, settings);
         control.s3.create_bucket().bucket(&bucket).send().await.unwrap();
         control.sns.create_topic().name("landfall").send().await.unwrap();
@@ -71,7 +76,10 @@ impl World {
         let role = format!("arn:aws:iam::{}:role/deploy", account.id);
         let made = control.sfn.create_state_machine().name("landfall-deploy").definition(WAITS).role_arn(role);
         assert_eq!(made.send().await.unwrap().state_machine_arn, machine);
-        Self { control, account_id: account.id }
+        let sqs = aws_sdk_sqs::Client::new(&config);
+        let queue = sqs.create_queue().queue_name("landfall-dead-letters").send().await.unwrap();
+        let dead_letters = queue.queue_url.unwrap();
+        Self { control, letters, account_id: account.id, sqs, dead_letters }
     }
 
     /// Asks as the recorded caller.
@@ -93,7 +101,7 @@ impl World {
     pub(crate) async fn send(&self, event: &Value) -> Answer {
         let request = lambda_http::request::from_str(&event.to_string()).unwrap();
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-        let mut router: Router = landfall_api::router(self.control.clone());
+        let mut router: Router = landfall_api::router(self.control.clone(), self.letters.clone());
         let response = router.call(request).await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
@@ -108,6 +116,11 @@ impl World {
     pub(crate) async fn put(&self, key: &str, text: &str) {
         let body = text.as_bytes().to_vec().into();
         self.control.s3.put_object().bucket(self.control.store.bucket()).key(key).body(body).send().await.unwrap();
+    }
+
+    /// A message in the dead-letter queue.
+    pub(crate) async fn letter(&self, body: &str) {
+        self.sqs.send_message().queue_url(&self.dead_letters).message_body(body).send().await.unwrap();
     }
 
     /// A file of an environment that this installation takes.

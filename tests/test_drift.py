@@ -1,0 +1,237 @@
+"""What others change in AWS: found, told once, ignored, accepted, set right."""
+
+import json
+import time
+
+import pytest
+from conftest import environment, until
+
+TWO = """modules:
+  - name: orders
+    type: sqs
+    delay_seconds: 5
+  - name: mails
+    type: sqs
+"""
+IGNORING = TWO.replace("delay_seconds: 5", "delay_seconds: 5\n    ignore_drift: [delay_seconds]")
+DRIFTED = 8
+
+
+@pytest.fixture(scope="module")
+def told(landfall):
+    """What the topic tells of drift, layer by layer."""
+    sqs, sns = landfall.account.client("sqs"), landfall.account.client("sns")
+    url = sqs.create_queue(QueueName="drift-told")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [allow]})})
+    sns.subscribe(TopicArn=landfall.installation.outputs["Topic"], Protocol="sqs", Endpoint=arn)
+    heard: list[dict] = []
+
+    def of(layer: str) -> list[tuple[str, list[str]]]:
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
+                heard.append(json.loads(json.loads(message["Body"])["Message"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return [(one["event"], one["drift"]) for one in heard if one["layer"] == layer and "drift" in one]
+
+    return of
+
+
+class Layer:
+    """A layer with two queues that somebody else has access to."""
+
+    def __init__(self, landfall, stem: str, modules: str = TWO):
+        self.landfall, self.name = landfall, landfall.name(stem)
+        self.sqs = landfall.account.client("sqs")
+        assert self.deploy(modules)["status"] == "succeeded"
+
+    def deploy(self, modules: str) -> dict:
+        return self.landfall.deploy(f"{self.name}.yaml", environment(self.name, modules), self.name)
+
+    def url(self, module: str) -> str:
+        return self.sqs.list_queues(QueueNamePrefix=f"{self.name}-{self.name}-{module}")["QueueUrls"][0]
+
+    def set(self, module: str, **attributes):
+        texts = {name: str(value) for name, value in attributes.items()}
+        self.sqs.set_queue_attributes(QueueUrl=self.url(module), Attributes=texts)
+
+    def attribute(self, module: str, name: str) -> str:
+        return self.sqs.get_queue_attributes(QueueUrl=self.url(module), AttributeNames=["All"])["Attributes"][name]
+
+    def run(self, *arguments: str):
+        return self.landfall.installation.landfall("drift", self.name, *arguments, check=False)
+
+    def look(self) -> tuple[int, dict]:
+        """The exit code of a look and what it saw, by name."""
+        done = self.run("--json")
+        assert done.returncode in (0, DRIFTED), done.stderr
+        return done.returncode, self.seen(json.loads(done.stdout))
+
+    @staticmethod
+    def seen(answer: dict) -> dict:
+        seen = {}
+        for one in answer["resources"]:
+            name = f"{one['module']}.{one['resource']}"
+            seen |= {f"{name}.{attribute['path']}": attribute for attribute in one["attributes"]}
+            if one["deleted_since"]:
+                seen[name] = one
+        return seen
+
+
+def test_drift_is_found_with_both_values_and_told_once(landfall, told):
+    layer = Layer(landfall, "drifts")
+    assert layer.look() == (0, {})
+    assert "no drift" in layer.run().stdout
+    layer.set("orders", DelaySeconds=7)
+    layer.sqs.tag_queue(QueueUrl=layer.url("mails"), Tags={"landfall:module": "stolen", "CostCenter": "42"})
+    code, first = layer.look()
+    assert code == DRIFTED
+    assert set(first) == {"orders.queue.delay_seconds", "mails.queue.tags.landfall:module"}
+    delay = first["orders.queue.delay_seconds"]
+    assert (delay["recorded"], delay["live"]) == (5, 7)
+    found = ("drift-found", ["mails.queue.tags.landfall:module", "orders.queue.delay_seconds"])
+    until(lambda: told(layer.name) == [found], "it is told")
+
+    time.sleep(1.1)
+    _, second = layer.look()
+    again = second["orders.queue.delay_seconds"]
+    assert again["first_seen"] == delay["first_seen"] and again["last_seen"] > delay["last_seen"]
+    assert told(layer.name) == [found], "it is told once"
+    shown = layer.run().stdout
+    assert "delay_seconds" in shown and "5 → 7" in shown and "--revert" in shown
+    assert "drifted" in landfall.installation.landfall("status").stdout
+    assert f"see landfall drift {layer.name}" in landfall.installation.landfall("status", layer.name).stdout
+    assert [one["action"] for one in landfall.deployments(layer.name)] == ["deploy"], "looks are no part of the history"
+
+    reverted = layer.run("--revert", "--yes")
+    assert reverted.returncode == 0 and "succeeded" in reverted.stdout, reverted.stdout + reverted.stderr
+    assert layer.attribute("orders", "DelaySeconds") == "5"
+    assert layer.sqs.list_queue_tags(QueueUrl=layer.url("mails"))["Tags"]["landfall:module"] == "mails"
+    until(lambda: told(layer.name) == [found, ("drift-ended", found[1])], "that it ended is told")
+    assert layer.look() == (0, {})
+    assert told(layer.name) == [found, ("drift-ended", found[1])]
+    assert "drifted" not in landfall.installation.landfall("status", layer.name).stdout
+
+
+def test_what_the_config_ignores_is_left_alone_until_the_config_changes(landfall, told):
+    layer = Layer(landfall, "ignores", IGNORING)
+    layer.set("orders", DelaySeconds=7)
+    code, seen = layer.look()
+    assert code == 0 and seen["orders.queue.delay_seconds"]["ignored"]
+    assert layer.deploy(IGNORING)["outcome"] == "no-changes"
+    changed = IGNORING.replace("type: sqs\n    delay", "type: sqs\n    receive_wait_time_seconds: 3\n    delay")
+    assert layer.deploy(changed)["outcome"] == "changed"
+    assert layer.attribute("orders", "ReceiveMessageWaitTimeSeconds") == "3"
+    assert layer.attribute("orders", "DelaySeconds") == "7", "an update of the same queue leaves it alone"
+    assert layer.deploy(changed.replace("delay_seconds: 5", "delay_seconds: 6"))["outcome"] == "changed"
+    assert layer.attribute("orders", "DelaySeconds") == "6"
+    assert told(layer.name) == []
+
+
+def test_what_was_accepted_stays_until_somebody_changes_it_again(landfall, told):
+    layer = Layer(landfall, "accepts")
+    layer.set("orders", DelaySeconds=7, MessageRetentionPeriod=600)
+    layer.set("mails", KmsMasterKeyId="")
+    assert layer.look()[0] == DRIFTED
+    refused = layer.run("--accept", "mails.queue.kms_key")
+    assert refused.returncode == 6 and "holds a promise about security" in refused.stderr
+    assert "--revert" in refused.stderr
+    accepted = layer.run("--accept", "orders.queue.delay_seconds", "orders.queue.message_retention_seconds")
+    assert accepted.returncode == 0 and "orders.queue.delay_seconds is accepted" in accepted.stdout
+    _, seen = layer.look()
+    assert seen["orders.queue.delay_seconds"]["accepted"]["by"].startswith("arn:")
+    assert seen["mails.queue.kms_key"]["accepted"] is None
+    assert layer.attribute("orders", "DelaySeconds") == "7", "an acceptance changes nothing in AWS"
+
+    ended = layer.deploy(TWO)
+    assert ended["outcome"] == "changed" and ended["plan"]["summary"]["update"] == 1
+    assert layer.attribute("orders", "DelaySeconds") == "7", "a deployment does not revert it"
+    assert layer.attribute("mails", "KmsMasterKeyId") != ""
+    assert layer.look()[0] == 0
+    layer.set("orders", DelaySeconds=9)
+    code, seen = layer.look()
+    assert code == DRIFTED
+    assert seen["orders.queue.delay_seconds"]["accepted"] is None
+    assert seen["orders.queue.message_retention_seconds"]["accepted"]
+    until(lambda: told(layer.name)[-1] == ("drift-found", ["orders.queue.delay_seconds"]), "the new value is told")
+    assert layer.deploy(TWO)["outcome"] == "changed"
+    assert layer.attribute("orders", "DelaySeconds") == "5"
+    assert layer.attribute("orders", "MessageRetentionPeriod") == "600"
+
+
+def test_what_was_deleted_is_shown_cannot_be_accepted_and_is_made_again(landfall):
+    layer = Layer(landfall, "deletes")
+    layer.sqs.delete_queue(QueueUrl=layer.url("orders"))
+
+    # The journal is believed for a moment after a deployment: describes lag behind creates.
+    def missed():
+        code, seen = layer.look()
+        return code == DRIFTED and "orders.queue" in seen
+
+    until(missed, "that it is gone is seen")
+    assert "deleted outside Landfall" in layer.run("--last").stdout
+    refused = layer.run("--accept")
+    assert refused.returncode == 6 and "take it out of the file" in refused.stderr
+    assert layer.run("--revert", "--yes").returncode == 0
+    assert layer.attribute("orders", "DelaySeconds") == "5"
+    assert layer.look() == (0, {})
+
+
+def test_a_look_compares_with_what_was_deployed_and_gives_way_to_deployments(landfall):
+    layer = Layer(landfall, "gives")
+    # A file that was refused is the newest in the bucket, and no drift.
+    broken = layer.deploy(TWO.replace("type: sqs", "type: sqss"))
+    assert broken["status"] == "rejected"
+    layer.set("orders", DelaySeconds=7)
+    assert layer.look()[0] == DRIFTED
+    asks = layer.deploy("modules: []")
+    assert asks["phase"] == "awaiting-approval"
+    status, answer = landfall.call("POST", f"/layers/{layer.name}/drift")
+    assert status == 409 and "comes first" in answer["error"]["message"]
+    shown = layer.run()
+    assert shown.returncode == DRIFTED and "comes first" in shown.stderr and "5 → 7" in shown.stdout
+    landfall.approve(layer.name, asks)
+    assert layer.look() == (0, {})
+
+
+def test_looks_begin_by_themselves_when_they_are_due(landfall):
+    settings = "landfall:\n  drift: {every_hours: 6}\n"
+    layer = Layer(landfall, "due", TWO + settings)
+    off = Layer(landfall, "off", TWO + "landfall:\n  drift: off\n")
+    table = landfall.account.client("dynamodb")
+
+    def sweep():
+        answer = landfall.account.client("lambda").invoke(
+            FunctionName="landfall-coordinator:live", Payload=json.dumps({"op": "sweep"})
+        )
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def age(name: str, record: str, attribute: str, hours: float):
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - hours * 3600))
+        table.update_item(
+            TableName=landfall.installation.table,
+            Key={"pk": {"S": f"LAYER#{name}"}, "sk": {"S": record}},
+            UpdateExpression="SET #name = :at",
+            ExpressionAttributeNames={"#name": attribute},
+            ExpressionAttributeValues={":at": {"S": at}},
+        )
+
+    def looked(name: str):
+        return landfall.get(f"/layers/{name}/drift")["looked_at"]
+
+    layer.set("orders", DelaySeconds=7)
+    sweep()
+    assert looked(layer.name) is None, "it was deployed, and so compared, just now"
+    for name in (layer.name, off.name):
+        age(name, "LAYER", "updated_at", 6.1)
+    sweep()
+    first = until(lambda: looked(layer.name), "the first look comes by itself")
+    assert landfall.get(f"/layers/{layer.name}")["drift"]["resources"] == 1
+    sweep()
+    assert looked(layer.name) == first, "the next one is not due"
+    for attribute in ("tried_at", "looked_at"):
+        age(layer.name, "DRIFT", attribute, 6.1)
+    sweep()
+    until(lambda: looked(layer.name) > first, "and the next one too")
+    assert looked(off.name) is None, "nothing looks where the settings say so"
