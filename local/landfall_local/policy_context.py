@@ -1,6 +1,6 @@
 """Resources and condition keys by which Landfall's policies are narrow and that MiniStack does not fill in: resources of
 EC2, subnet groups, aliases of keys, tagged topics, service-linked roles, and the tags that a request of EC2 gives to
-what it makes.
+what it makes. Calls of SQS for several messages need the permission of the call for one.
 """
 
 import json
@@ -13,10 +13,22 @@ from . import ec2 as additions
 from .service_linked_roles import NAMES
 
 TAG = re.compile(r"^TagSpecification\.\d+\.Tag\.\d+\.Key$")
+# Where a call in CBOR has its name.
+OPERATION = re.compile(r"/operation/(\w+)")
 NEW = {"CreateVpc": "vpc", "CreateInternetGateway": "internet-gateway", "AllocateAddress": "elastic-ip"}
 
+action_before = iam_actions.extract_iam_action
 extracted_before = iam_actions.extract_resource_arn
 tags_before = iam_actions.request_tag_context
+
+
+def extract_iam_action(service, method, path, *request):
+    action = action_before(service, method, path, *request)
+    operation = OPERATION.search(path)
+    if service == "monitoring" and not action and operation:
+        return f"cloudwatch:{operation[1]}"
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    return action.removesuffix("Batch") if service == "sqs" and action else action
 
 
 def ec2_resource(params) -> str | None:
@@ -88,5 +100,6 @@ def request_tag_context(service, action, body, params):
 
 
 def install() -> None:
+    iam_actions.extract_iam_action = extract_iam_action
     iam_actions.extract_resource_arn = extract_resource_arn
     iam_actions.request_tag_context = request_tag_context

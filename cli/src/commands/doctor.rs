@@ -11,7 +11,7 @@ use crate::error::{Exit, Failure};
 use crate::ui::{Ui, counted};
 
 /// Where what was found begins, behind the name of the check.
-const INDENT: usize = 20;
+const INDENT: usize = 23;
 
 /// Checks everything.
 pub async fn run(ui: &Ui, place: &Place, args: &DoctorArgs) -> Result<Exit, Failure> {
@@ -112,9 +112,12 @@ mod tests {
     #[test]
     fn a_check_is_one_line_and_what_to_do_another() {
         let ui = Ui { width: 80, ..Ui::new(false, crate::ui::When::Never) };
-        assert_eq!(line(&ui, &finding(State::Ok, None)), "  ✓ rule Sweep      the rule is off");
+        assert_eq!(line(&ui, &finding(State::Ok, None)), "  ✓ rule Sweep         the rule is off");
         let wrong = line(&ui, &finding(State::Wrong, Some("aws events enable-rule --name x")));
-        assert_eq!(wrong, "  ✗ rule Sweep      the rule is off\n                    → aws events enable-rule --name x");
+        assert_eq!(
+            wrong,
+            "  ✗ rule Sweep         the rule is off\n                       → aws events enable-rule --name x"
+        );
         let all = [finding(State::Wrong, None), finding(State::Unknown, None), finding(State::Ok, None)];
         assert_eq!(verdict(&ui, &all), "1 thing to set right. 1 check could not be looked at.");
         assert_eq!(verdict(&ui, &all[2..]), "All is well.");

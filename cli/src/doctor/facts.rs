@@ -157,6 +157,11 @@ impl Facts {
         self.made.get(name).map(|made| made.id.as_str()).unwrap_or_default()
     }
 
+    /// A name without that of the stack before it.
+    pub(super) fn own_name<'a>(&self, name: &'a str) -> &'a str {
+        name.strip_prefix(&self.stack).and_then(|name| name.strip_prefix('-')).unwrap_or(name)
+    }
+
     /// A value of the template with its references resolved; text where that is what comes out.
     pub(super) fn text(&self, value: &Value) -> String {
         match self.resolved(value) {

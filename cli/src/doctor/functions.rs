@@ -4,7 +4,7 @@
 use aws_config::SdkConfig;
 use serde_json::Value;
 
-use super::facts::{Facts, last};
+use super::facts::Facts;
 use super::{Finding, seen};
 
 const GROUP: &str = "Functions";
@@ -21,7 +21,7 @@ async fn versions(lambda: &aws_sdk_lambda::Client, facts: &Facts) -> Vec<Finding
     let (mut found, mut well) = (Vec::new(), 0);
     for (name, _, alias) in facts.of("AWS::Lambda::Alias") {
         let function = facts.text(&alias["FunctionName"]);
-        let check = last(&function, ':').to_owned();
+        let check = facts.own_name(&function).to_owned();
         match version(lambda, facts, name, &function, alias).await {
             None => well += 1,
             Some(Problem::Wrong(what, todo)) => found.push(Finding::wrong(GROUP, check, what, todo)),

@@ -11,7 +11,7 @@ pub(super) async fn look(config: &SdkConfig, facts: &Facts) -> Vec<Finding> {
     let sfn = aws_sdk_sfn::Client::new(config);
     let mut found = Vec::new();
     for (_, made, _) in facts.of("AWS::StepFunctions::StateMachine") {
-        let name = last(&made.id, ':');
+        let name = facts.own_name(last(&made.id, ':'));
         let asked = sfn.describe_state_machine().state_machine_arn(&made.id).send().await;
         let again = "install again: landfall bootstrap";
         let machine = match seen("states:DescribeStateMachine", asked) {

@@ -17,6 +17,8 @@ mod roles;
 mod state;
 mod storage;
 
+use std::collections::BTreeSet;
+
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use serde::Serialize;
 use serde_json::Value;
@@ -132,6 +134,12 @@ pub struct Examination {
     pub account: Option<String>,
 }
 
+/// Says once what several checks of a group could not look at for the same reason.
+fn once(findings: &mut Vec<Finding>) {
+    let mut said = BTreeSet::new();
+    findings.retain(|one| one.state != State::Unknown || said.insert((one.group, one.what.clone())));
+}
+
 /// Looks at everything.
 pub async fn examine(account: Account, place: &Place, deep: bool) -> Examination {
     let config = account.config.clone();
@@ -168,5 +176,6 @@ pub async fn examine(account: Account, place: &Place, deep: bool) -> Examination
         Err(finding) => findings.push(finding),
     }
     findings.extend(state);
+    once(&mut findings);
     Examination { findings, deep, account: Some(identity.account) }
 }

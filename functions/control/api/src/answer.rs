@@ -58,6 +58,11 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Busy, message).with_hint("try again in a moment")
     }
 
+    /// What is wrong, for people.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// With what to do about it.
     #[must_use]
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {

@@ -243,14 +243,18 @@ pub(crate) async fn redrive(
                 left.push(letter);
                 continue;
             }
-            let end = match reason.filter(|_| redrive.discard) {
+            let mut end = match reason.filter(|_| redrive.discard) {
                 Some(reason) => discard(&control, &letter, &caller, reason).await,
                 None => process(&control, &letters, &letter).await,
             };
+            if end.end != LetterEnd::Kept
+                && let Err(error) = letters.delete(&url, &letter).await
+            {
+                let message = format!("{}; it could not be removed and comes again: {}", end.message, error.message());
+                end = schema::RedrivenLetter { end: LetterEnd::Kept, message, ..end };
+            }
             if end.end == LetterEnd::Kept {
                 left.push(letter);
-            } else {
-                letters.delete(&url, &letter).await?;
             }
             ends.push(end);
         }
