@@ -61,13 +61,13 @@ pub(super) async fn look(config: &SdkConfig, facts: &Facts) -> Vec<Finding> {
 /// What to do when an alarm is raised.
 fn todo(facts: &Facts, name: &str, properties: &Value) -> String {
     match name {
-        "DeadLettersAlarm" => "see them: landfall redrive --list; process them again: landfall redrive".to_owned(),
+        "DeadLettersAlarm" => "see them: landfall redrive --list\nprocess them again: landfall redrive".to_owned(),
         "DeployMachineAlarm" | "ExecutionsDiedAlarm" => {
-            "see what failed: landfall status; go on with it: landfall resume LAYER".to_owned()
+            "see what failed: landfall status\ngo on with it: landfall resume LAYER".to_owned()
         }
-        "LeasesExpiredAlarm" => "see which: landfall doctor names the layer below; landfall events LAYER".to_owned(),
+        "LeasesExpiredAlarm" => "the layer is named below; what happened: landfall events LAYER".to_owned(),
         "ChangesWaitingAlarm" => {
-            "see which: landfall status; to stop what is in the way: landfall cancel LAYER".to_owned()
+            "see which: landfall status\nstop what is in the way: landfall cancel LAYER".to_owned()
         }
         _ => {
             let function = facts.text(&properties["Dimensions"][0]["Value"]);

@@ -66,7 +66,7 @@ fn dead_letters(letters: &Value, now: Timestamp) -> Finding {
         GROUP,
         "dead letters",
         what,
-        "see them: landfall redrive --list; process them again: landfall redrive",
+        "see them: landfall redrive --list\nprocess them again: landfall redrive",
     )
 }
 
