@@ -101,7 +101,7 @@ def test_drift_is_found_with_both_values_and_told_once(landfall, told):
     shown = layer.run().stdout
     assert "delay_seconds" in shown and "5 → 7" in shown and "--revert" in shown
     assert "drifted" in landfall.installation.landfall("status").stdout
-    assert f"see landfall drift {layer.name}" in landfall.installation.landfall("status", layer.name).stdout
+    assert f"see: landfall drift {layer.name}" in landfall.installation.landfall("status", layer.name).stdout
     assert [one["action"] for one in landfall.deployments(layer.name)] == ["deploy"], "looks are no part of the history"
 
     reverted = layer.run("--revert", "--yes")

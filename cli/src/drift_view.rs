@@ -1,14 +1,12 @@
 //! What of a layer is not as it was deployed, laid out for people.
 
 use jiff::Timestamp;
-use landfall_plan::Tone;
+use landfall_plan::{After, AttributeChange, Before, Tone, differences};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::tables::short_actor;
 use crate::ui::{Ui, ago, counted};
-
-/// Names longer than this do not widen the column of values.
-const WIDEST_NAME: usize = 28;
 
 /// `GET /layers/{layer}/drift`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -89,6 +87,7 @@ impl Drift {
         let mut lines = vec![self.head(ui, now)];
         let seen = self.looked_at.map(|at| format!("looked at {}", ago(at, now)));
         let with = self.compared_with.map(|number| format!("compared with {}/{number}", self.layer));
+        lines.extend(self.what().map(|what| format!("  {what}")));
         let facts: Vec<String> = seen.into_iter().chain(with).collect();
         if !facts.is_empty() {
             lines.push(format!("  {}", ui.tone(Tone::Quiet, facts.join(" · "))));
@@ -101,7 +100,7 @@ impl Drift {
             let layer = &self.layer;
             lines.push(String::new());
             lines.push(format!("  set it right:  landfall drift {layer} --revert"));
-            if self.resources.iter().any(|resource| resource.attributes.iter().any(Attribute::is_open)) {
+            if self.resources.iter().any(Resource::can_be_accepted) {
                 lines.push(format!("  keep it so:    landfall drift {layer} --accept [NAME]"));
             }
         }
@@ -115,10 +114,17 @@ impl Drift {
             let rest = match (self.looked_at, left) {
                 (None, _) => "was not looked at yet".to_owned(),
                 (Some(_), 0) => "is as it was deployed: no drift".to_owned(),
-                (Some(_), left) => format!("has no drift but {} left as it is", attributes(left)),
+                (Some(_), 1) => "has no drift; 1 attribute is left as it is".to_owned(),
+                (Some(_), left) => format!("has no drift; {left} attributes are left as they are"),
             };
             return format!("{} {name} {rest}", ui.tone(Tone::Create, "✓"));
         };
+        let what = ui.tone(Tone::Update, format!("drifted, first seen {}", ago(since, now)));
+        format!("{} {name} {what}", ui.tone(Tone::Update, "~"))
+    }
+
+    /// How much differs.
+    fn what(&self) -> Option<String> {
         let open = self.resources.iter().flat_map(|resource| &resource.attributes).filter(|one| one.is_open()).count();
         let gone = self.resources.iter().filter(|resource| resource.deleted_since.is_some()).count();
         let mut parts = Vec::new();
@@ -128,8 +134,7 @@ impl Drift {
         if gone > 0 {
             parts.push(format!("{} deleted", counted(gone, "resource")));
         }
-        let what = ui.tone(Tone::Update, format!("drifted, first seen {}", ago(since, now)));
-        format!("{} {name} {what}: {} outside Landfall", ui.tone(Tone::Update, "~"), parts.join(", "))
+        (!parts.is_empty()).then(|| format!("{} outside Landfall", parts.join(", ")))
     }
 }
 
@@ -138,6 +143,11 @@ fn attributes(number: usize) -> String {
 }
 
 impl Resource {
+    fn can_be_accepted(&self) -> bool {
+        let mut open = self.attributes.iter().filter(|attribute| attribute.is_open());
+        open.any(|attribute| !landfall_catalog::is_guarded(&self.kind, &attribute.path))
+    }
+
     fn lines(&self, ui: &Ui, now: Timestamp) -> Vec<String> {
         let sign = match (self.deleted_since, self.attributes.iter().any(Attribute::is_open)) {
             (Some(_), _) => ui.tone(Tone::Delete, "-"),
@@ -158,51 +168,29 @@ impl Resource {
             let text = ui.tone(Tone::Delete, "deleted outside Landfall");
             lines.push(format!("      {text}  {}", ui.tone(Tone::Quiet, format!("seen {}", ago(since, now)))));
         }
-        let widths = self.attributes.iter().map(|attribute| attribute.path.chars().count());
-        let widest = widths.filter(|width| *width <= WIDEST_NAME).max().unwrap_or(0);
-        lines.extend(self.attributes.iter().flat_map(|attribute| attribute.lines(ui, widest, now)));
+        // From what was applied to what is there: what a plan would do is the other way round.
+        let changes: Vec<(AttributeChange, String)> =
+            self.attributes.iter().map(|attribute| (attribute.change(), attribute.note(now))).collect();
+        lines.extend(differences(&changes, ui.style(false)).lines().map(str::to_owned));
         lines
     }
 }
 
 impl Attribute {
-    /// `delay_seconds  5 → 7  seen 3 h ago`; long values below one another.
-    fn lines(&self, ui: &Ui, widest: usize, now: Timestamp) -> Vec<String> {
-        let (recorded, live) = (shown(&self.recorded), shown(&self.live));
-        let note = self.note(now);
-        let path = format!("{:<widest$}", self.path);
-        let toned = |tone, text: &str| if self.is_open() { ui.tone(tone, text) } else { ui.tone(Tone::Quiet, text) };
-        let length = path.chars().count() + recorded.chars().count() + live.chars().count() + note.chars().count() + 13;
-        let note = ui.tone(Tone::Quiet, note);
-        if length <= ui.width {
-            let arrow = ui.tone(Tone::Quiet, "→");
-            return vec![format!("      {path}  {recorded} {arrow} {}  {note}", toned(Tone::Update, &live))];
-        }
-        let value = |label: &str, tone, text: &str| {
-            let text = ui.wrapped(15, text);
-            let mut lines = text.lines().map(|line| toned(tone, line.trim_start()));
-            let first = format!("          {}  {}", ui.tone(Tone::Quiet, label), lines.next().unwrap_or_default());
-            std::iter::once(first).chain(lines.map(|line| format!("               {line}"))).collect::<Vec<_>>()
-        };
-        let mut lines = vec![format!("      {}  {note}", self.path)];
-        lines.extend(value("was", Tone::Quiet, &recorded));
-        lines.extend(value("is ", Tone::Update, &live));
-        lines
+    fn change(&self) -> AttributeChange {
+        let before = if self.recorded.is_null() { Before::Absent } else { Before::Value(self.recorded.clone()) };
+        let after = if self.live.is_null() { After::Absent } else { After::Value(self.live.clone()) };
+        AttributeChange { path: self.path.clone(), before, after, forces_replacement: false, drift: false }
     }
 
     fn note(&self, now: Timestamp) -> String {
         let seen = |at: Option<Timestamp>| at.map(|at| ago(at, now)).unwrap_or_default();
         match &self.accepted {
             Some(accepted) => {
-                let by = accepted.by.rsplit_once('/').map_or(accepted.by.as_str(), |(_, name)| name);
-                format!("accepted by {by} {}", seen(accepted.at))
+                format!("accepted by {} {}", short_actor(&accepted.by), seen(accepted.at))
             }
             None if self.ignored => "ignored by its file".to_owned(),
             None => format!("seen {}", seen(self.first_seen)),
         }
     }
-}
-
-fn shown(value: &Value) -> String {
-    if value.is_null() { "(none)".to_owned() } else { value.to_string() }
 }

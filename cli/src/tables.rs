@@ -113,7 +113,7 @@ fn took(deployment: &Deployment, now: Timestamp) -> String {
 }
 
 /// The last part of an ARN tells people apart; the account is the same for all.
-fn short_actor(actor: &str) -> String {
+pub fn short_actor(actor: &str) -> String {
     match actor.strip_prefix("arn:") {
         Some(arn) => arn.rsplit_once(':').map_or(arn, |(_, name)| name).to_owned(),
         None => actor.to_owned(),

@@ -154,8 +154,11 @@ fn show(ui: &Ui, looks: Vec<Look>, single: bool) -> Result<Exit, Failure> {
             ui.line("");
         }
         if let Some(why) = &look.instead {
-            let when = drift.looked_at.map(|at| ago(at, now)).unwrap_or_default();
-            ui.note(ui.wrapped(0, &format!("{}: {why}; this is what was seen {when}", drift.layer)));
+            let seen = match drift.looked_at {
+                Some(at) => format!("this is what was seen {}", ago(at, now)),
+                None => "nobody looked before".to_owned(),
+            };
+            ui.note(ui.wrapped(0, &format!("{}: {why}; {seen}", drift.layer)));
         }
         for line in drift.lines(ui, now) {
             ui.line(line);
@@ -213,12 +216,19 @@ async fn accept(ui: &Ui, client: &Client, layer: &str, names: &[String]) -> Resu
     for name in &acceptances.accepted {
         ui.line(format!("{} {name} is accepted as it is", ui.tone(Tone::Create, "✓")));
     }
-    for refused in &acceptances.refused {
-        ui.line(format!("{} {} is not accepted: {}", ui.tone(Tone::Delete, "✗"), refused.name, refused.message));
-        ui.line(ui.wrapped(2, &refused.hint));
-    }
     if !acceptances.accepted.is_empty() {
-        ui.line("  No plan shows or reverts it until somebody changes it again, or the file does.");
+        ui.line("  no plan shows or reverts it until somebody changes it again, or the file does");
+    }
+    let mut hints: Vec<&str> = Vec::new();
+    for refused in &acceptances.refused {
+        let text = format!("{} is not accepted: {}", refused.name, refused.message);
+        ui.line(format!("{} {}", ui.tone(Tone::Delete, "✗"), ui.hanging(2, &text)));
+        if !hints.contains(&refused.hint.as_str()) {
+            hints.push(&refused.hint);
+        }
+    }
+    for hint in hints {
+        ui.line(ui.wrapped(2, hint));
     }
     Ok(exit)
 }

@@ -89,7 +89,7 @@ async fn one_layer(ui: &Ui, client: &Client, name: &str) -> Result<Exit, Failure
     if let Some(drift) = &layer.drift {
         let since = drift.since.map(|at| ago(at, now)).unwrap_or_default();
         let what = ui.tone(Tone::Update, format!("{}, first seen {since}", counted(drift.resources, "resource")));
-        facts.push(("drifted", format!("{what}; see landfall drift {name}")));
+        facts.push(("drifted", format!("{what}; see: landfall drift {name}")));
     }
     if !layer.services.is_empty() {
         facts.push(("services", layer.services.join(", ")));

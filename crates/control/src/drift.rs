@@ -69,9 +69,11 @@ pub fn acceptable(layer: &str, drift: &[DriftRecord], names: &[String]) -> Accep
                 continue;
             }
             if is_guarded(&record.kind, &attribute.path) {
+                let tag = attribute.path.starts_with("tags.");
+                let why = if tag { "by this tag Landfall finds it again" } else { "it holds a promise about security" };
                 found.refused.push(NotAcceptable {
                     name,
-                    message: "it holds a promise about security".to_owned(),
+                    message: why.to_owned(),
                     hint: format!(
                         "set it right: landfall drift {layer} --revert; or change the module's inputs in the file"
                     ),

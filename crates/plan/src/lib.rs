@@ -18,6 +18,6 @@ pub use graph::{Cycle, order, ready_sets};
 pub use landfall_catalog::Scope as LayerScope;
 pub use module::{ModuleChange, ModulePlan};
 pub use plan::{Counts, Plan, PlanRequest};
-pub use render::{Paint, Style, Tone, render, summary};
+pub use render::{Paint, Style, Tone, differences, render, summary};
 pub use run::{RunDocument, RunModule, SupportFile};
 pub use token::{Resolution, Token, resolve, tokens};

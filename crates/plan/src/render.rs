@@ -7,7 +7,7 @@ mod value;
 
 pub use paint::{Paint, Tone};
 
-use crate::change::{Action, ResourceChange, Risk};
+use crate::change::{Action, AttributeChange, ResourceChange, Risk};
 use crate::module::{ModuleChange, ModulePlan};
 use crate::plan::{Counts, Plan, PlanRequest};
 use crate::render::attribute::{attributes, width};
@@ -54,6 +54,15 @@ pub fn render(plan: &Plan, style: impl Into<Style>) -> String {
     }
     footer(&mut page, plan);
     warnings(&mut page, plan);
+    page.out
+}
+
+/// Renders differences as a plan does, each with a note that a reader may skip. Ends with a line break.
+pub fn differences(changes: &[(AttributeChange, String)], style: impl Into<Style>) -> String {
+    let style = style.into();
+    let style = Style { width: style.width.max(NARROWEST), ..style };
+    let mut page = Page { style, out: String::new(), hides: false };
+    attribute::noted(&mut page, changes);
     page.out
 }
 

@@ -13,8 +13,12 @@ use crate::limits::shortened;
 use crate::store::{Store, Write, attribute, number};
 use crate::writer::Writer;
 
-/// How long a value may be that is kept for readers, in bytes. What is compared is its digest.
-const SHOWN: usize = 1024;
+/// How long a value may be that is kept for readers, in bytes, and where all of a resource together are long. What is
+/// compared is its digest.
+const SHOWN: usize = 8 * 1024;
+const SHOWN_OF_MANY: usize = 256;
+/// How much of all values of a resource is kept whole, in bytes.
+const ALL: usize = 200 * 1024;
 /// Attributes of one resource that are kept.
 const MOST: usize = 100;
 /// Records that one transaction writes at most.
@@ -194,13 +198,21 @@ fn merged(seen: &DriftSeen, known: Option<&DriftRecord>, now: Timestamp) -> Drif
             accepted: same.and_then(|same| same.accepted.clone()),
         }
     };
+    let mut attributes: Vec<DriftAttribute> = seen.attributes.iter().take(MOST).map(attribute).collect();
+    let mut all = 0;
+    for value in attributes.iter_mut().flat_map(|attribute| [&mut attribute.recorded, &mut attribute.live]) {
+        all += value.text.as_ref().map_or(0, String::len);
+        if all > ALL {
+            value.text = value.text.as_ref().map(|text| shortened(text, SHOWN_OF_MANY));
+        }
+    }
     DriftRecord {
         module: seen.module.clone(),
         resource: seen.resource.clone(),
         kind: seen.kind.clone(),
         name: seen.name.clone(),
         deleted: seen.deleted.then(|| known.and_then(|known| known.deleted).unwrap_or(now)),
-        attributes: seen.attributes.iter().take(MOST).map(attribute).collect(),
+        attributes,
         last_seen: now,
         version: known.map_or(0, |known| known.version) + 1,
     }

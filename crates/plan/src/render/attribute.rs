@@ -26,11 +26,24 @@ pub fn attributes(page: &mut Page, changes: &[AttributeChange], is_new: bool) {
     } else {
         changes.to_vec()
     };
-    let widest = shown.iter().map(|change| width(&change.path)).filter(|width| *width <= WIDEST_NAME).max();
+    let widest = widest(&shown);
     for change in &shown {
-        let row = Row { change, name: format!("{:<1$}", change.path, widest.unwrap_or(0)), is_new };
-        row.render(page);
+        Row { change, name: format!("{:<widest$}", change.path), is_new, note: "" }.render(page);
     }
+}
+
+/// Renders differences, each with a note that a reader may skip.
+pub fn noted(page: &mut Page, changes: &[(AttributeChange, String)]) {
+    let widest = widest(changes.iter().map(|(change, _)| change));
+    for (change, note) in changes {
+        Row { change, name: format!("{:<widest$}", change.path), is_new: false, note }.render(page);
+    }
+}
+
+/// How wide the column of names is.
+fn widest<'a>(changes: impl IntoIterator<Item = &'a AttributeChange>) -> usize {
+    let widths = changes.into_iter().map(|change| width(&change.path));
+    widths.filter(|width| *width <= WIDEST_NAME).max().unwrap_or(0)
 }
 
 /// Everything that is new carries the tags by which Landfall finds it again: they tell a reader nothing.
@@ -53,6 +66,7 @@ struct Row<'a> {
     change: &'a AttributeChange,
     name: String,
     is_new: bool,
+    note: &'a str,
 }
 
 impl Row<'_> {
@@ -166,7 +180,8 @@ impl Row<'_> {
     fn head(&self, page: &mut Page, text: &str) {
         let remark = self.remark(page);
         let name = if text.is_empty() && remark.is_empty() { self.change.path.as_str() } else { self.name.as_str() };
-        page.line(INDENT, format!("{name}  {text}{remark}").trim_end());
+        let text = if text.is_empty() { String::new() } else { format!("  {text}") };
+        page.line(INDENT, format!("{name}{text}{remark}").trim_end());
     }
 
     /// `before → after` on one line, or on two when they are long.
@@ -187,7 +202,8 @@ impl Row<'_> {
 
     fn fits(&self, page: &Page, before: &str, after: &str) -> bool {
         let arrow = if before.is_empty() { 2 } else { 5 };
-        INDENT + width(&self.name) + width(before) + arrow + width(after) <= page.style.width
+        let note = if self.note.is_empty() { 0 } else { 2 + width(self.note) };
+        INDENT + width(&self.name) + width(before) + arrow + width(after) + note <= page.style.width
     }
 
     fn remark(&self, page: &Page) -> String {
@@ -200,6 +216,10 @@ impl Row<'_> {
         if self.change.drift && !self.is_new {
             remark.push_str("  ");
             remark.push_str(&page.tone(Tone::Remark, "# changed outside Landfall"));
+        }
+        if !self.note.is_empty() {
+            remark.push_str("  ");
+            remark.push_str(&page.tone(Tone::Quiet, self.note));
         }
         remark
     }
