@@ -37,7 +37,7 @@ def well_again(request):
         landfall = request.getfixturevalue("patient")
         landfall.proxy.reset()
         found = doctor(landfall, "--deep")
-        assert found["well"], named(found)
+        assert found["well"], named(found) + named(found, "unknown")
 
 
 def config(layer: str, modules: str) -> str:
@@ -333,7 +333,8 @@ def test_an_upload_that_nobody_could_take_is_redriven_into_its_deployment_once(p
     found = doctor(patient)
     assert names(found, "dead letters: 1 event waits", f"{layer}.yaml", "landfall redrive"), named(found)
     listed = patient.installation.landfall("redrive", "--list").stdout
-    assert f"{layer}.yaml, version {version}" in listed and "Broken" in listed, listed
+    # On AWS with its version, which the event has there (local/README.md).
+    assert f"{layer}.yaml" in listed and "Broken" in listed, listed
     assert patient.deployments(layer) == [], "a list does nothing"
     # While the fault lasts it stays, and the command says so.
     broken = rule("error", times=None, function="intake", service="dynamodb", with_={"status": 400, "code": "Broken"})
@@ -457,7 +458,6 @@ def test_a_look_that_is_refused_names_the_permission_and_breaks_nothing(patient)
         "s3:GetBucketVersioning",
         "dynamodb:DescribeTable",
         "events:DescribeRule",
-        "cloudwatch:DescribeAlarms",
         "execute-api:Invoke",
     ):
         assert action in unknown, (action, unknown)

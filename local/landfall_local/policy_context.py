@@ -13,8 +13,6 @@ from . import ec2 as additions
 from .service_linked_roles import NAMES
 
 TAG = re.compile(r"^TagSpecification\.\d+\.Tag\.\d+\.Key$")
-# Where a call in CBOR has its name.
-OPERATION = re.compile(r"/operation/(\w+)")
 NEW = {"CreateVpc": "vpc", "CreateInternetGateway": "internet-gateway", "AllocateAddress": "elastic-ip"}
 
 action_before = iam_actions.extract_iam_action
@@ -22,11 +20,8 @@ extracted_before = iam_actions.extract_resource_arn
 tags_before = iam_actions.request_tag_context
 
 
-def extract_iam_action(service, method, path, *request):
-    action = action_before(service, method, path, *request)
-    operation = OPERATION.search(path)
-    if service == "monitoring" and not action and operation:
-        return f"cloudwatch:{operation[1]}"
+def extract_iam_action(service, *request):
+    action = action_before(service, *request)
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
     return action.removesuffix("Batch") if service == "sqs" and action else action
 
