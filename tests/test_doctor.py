@@ -429,26 +429,27 @@ def test_a_table_that_was_changed_by_hand_is_found_by_both_checkers(patient):
         assert any(what in one for one in oracle), (what, oracle)
 
 
-def test_a_look_that_is_refused_names_the_permission_and_breaks_nothing(patient):
-    iam = patient.account.client("iam")
-    iam.create_user(UserName="visitor")
-    statement = {"Effect": "Allow", "Action": ["sts:GetCallerIdentity", "cloudformation:*"], "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_user_policy(UserName="visitor", PolicyName="look", PolicyDocument=document)
-    key = iam.create_access_key(UserName="visitor")["AccessKey"]
-    installation = patient.installation
-    ran = subprocess.run(
+def doctor_of(landfall, name: str, *statements: dict) -> subprocess.CompletedProcess:
+    """What the doctor says to a user who may do this much."""
+    iam = landfall.account.client("iam")
+    iam.create_user(UserName=name)
+    document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    iam.put_user_policy(UserName=name, PolicyName="look", PolicyDocument=document)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    installation = landfall.installation
+    return subprocess.run(
         [str(installation.binaries / "landfall"), "doctor", "--json"],
-        env=patient.account.environment()
-        | {
-            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-            "LANDFALL_API": installation.api,
-        },
+        env=landfall.account.environment() | credentials | {"LANDFALL_API": installation.api},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_a_look_that_is_refused_names_the_permission_and_breaks_nothing(patient):
+    allowed = {"Effect": "Allow", "Action": ["sts:GetCallerIdentity", "cloudformation:*"], "Resource": "*"}
+    ran = doctor_of(patient, "visitor", allowed)
     assert ran.returncode == 4, ran.stdout + ran.stderr
     unknown = " ".join(named(json.loads(ran.stdout), "unknown"))
     for action in (
@@ -461,3 +462,13 @@ def test_a_look_that_is_refused_names_the_permission_and_breaks_nothing(patient)
         "execute-api:Invoke",
     ):
         assert action in unknown, (action, unknown)
+    assert unknown.count("events:DescribeRule →") == 1, "what is missing is said once"
+
+
+def test_what_the_caller_may_not_do_is_noted_and_nothing_is_wrong_with_it(patient):
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    denied = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}
+    ran = doctor_of(patient, "reader", everything, denied)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    noted = named(json.loads(ran.stdout), "warning")
+    assert len(noted) == 1 and "the caller may not upload" in noted[0] and "allow s3:PutObject on" in noted[0], noted

@@ -1,4 +1,5 @@
-//! `landfall`: the command of Landfall. It speaks to an installation only through its HTTP API and the config bucket.
+//! `landfall`: the command of Landfall. It speaks to an installation only through its HTTP API and the config bucket;
+//! `landfall doctor` also looks at what the stack made, because the API may be what is broken.
 
 mod account;
 mod api;
