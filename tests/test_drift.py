@@ -149,6 +149,9 @@ def test_what_was_accepted_stays_until_somebody_changes_it_again(landfall, told)
     assert layer.attribute("orders", "DelaySeconds") == "7", "a deployment does not revert it"
     assert layer.attribute("mails", "KmsMasterKeyId") != ""
     assert layer.look()[0] == 0
+    assert layer.run("--withdraw", "orders.queue.delay_seconds").returncode == 0
+    assert layer.look()[0] == DRIFTED
+    assert layer.run("--accept", "orders.queue.delay_seconds").returncode == 0
     layer.set("orders", DelaySeconds=9)
     code, seen = layer.look()
     assert code == DRIFTED

@@ -19,11 +19,14 @@ pub struct DriftArgs {
     /// Accept what the last look saw as it is: all of it, or MODULE[.RESOURCE[.ATTRIBUTE]].
     #[arg(long, value_name = "NAME", num_args = 0.., requires = "layer", conflicts_with = "revert")]
     pub accept: Option<Vec<String>>,
+    /// Withdraw that drift was accepted: of all, or MODULE[.RESOURCE[.ATTRIBUTE]].
+    #[arg(long, value_name = "NAME", num_args = 0.., requires = "layer", conflicts_with_all = ["accept", "revert"])]
+    pub withdraw: Option<Vec<String>>,
     /// Deploy the config again that was deployed last, so that drift is set right.
     #[arg(long, requires = "layer")]
     pub revert: bool,
     /// Show what the last look saw, without another one.
-    #[arg(long, conflicts_with_all = ["accept", "revert"])]
+    #[arg(long, conflicts_with_all = ["accept", "withdraw", "revert"])]
     pub last: bool,
     /// Approve the plan of --revert without asking.
     #[arg(long, short, requires = "revert")]

@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Looks, accepts or reverts.
 pub async fn run(ui: &Ui, client: &Client, args: &DriftArgs) -> Result<Exit, Failure> {
+    if let (Some(layer), Some(names)) = (&args.layer, &args.withdraw) {
+        return withdraw(ui, client, layer, names).await;
+    }
     match (&args.layer, &args.accept) {
         (Some(layer), Some(names)) => accept(ui, client, layer, names).await,
         (Some(layer), None) if args.revert => revert(ui, client, layer, args).await,
@@ -231,6 +234,34 @@ async fn accept(ui: &Ui, client: &Client, layer: &str, names: &[String]) -> Resu
         ui.line(ui.wrapped(2, hint));
     }
     Ok(exit)
+}
+
+/// `DELETE /layers/{layer}/drift/acceptance`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Withdrawn {
+    withdrawn: Vec<String>,
+}
+
+async fn withdraw(ui: &Ui, client: &Client, layer: &str, names: &[String]) -> Result<Exit, Failure> {
+    let path = format!("{}/drift/acceptance", layer_path(layer));
+    let answer = match client.send("DELETE", &path, &json!({ "names": names })).await {
+        Ok(answer) => answer,
+        Err(failure) if failure.exit == Exit::NotFound && failure.hint.is_none() => {
+            return Err(client.no_such_layer(layer, failure).await);
+        }
+        Err(failure) => return Err(failure),
+    };
+    if ui.json {
+        ui.answer(&answer);
+        return Ok(Exit::Done);
+    }
+    let withdrawn: Withdrawn = read(&answer)?;
+    for name in &withdrawn.withdrawn {
+        ui.line(format!("{} {name} is not accepted any more", ui.tone(Tone::Update, "~")));
+    }
+    ui.line(format!("  set it right:  landfall drift {layer} --revert"));
+    Ok(Exit::Done)
 }
 
 async fn revert(ui: &Ui, client: &Client, layer: &str, args: &DriftArgs) -> Result<Exit, Failure> {

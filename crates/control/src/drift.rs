@@ -1,7 +1,7 @@
 //! Drift: looks at what was deployed, what they found for readers, what of it may be accepted, and who hears of it.
 
 use landfall_catalog::is_guarded;
-use landfall_plan::AcceptedDrift;
+use landfall_plan::{AcceptedDrift, is_below};
 use landfall_state::{
     Action, Actor, Deployment, DriftNews, DriftRecord, LayerRecord, NewChange, Scope, Source, StateError,
 };
@@ -46,7 +46,7 @@ pub fn acceptable(layer: &str, drift: &[DriftRecord], names: &[String]) -> Accep
     let mut meant = |name: &str| {
         let mut any = names.is_empty();
         for (wanted, used) in names.iter().zip(&mut used) {
-            let fits = name.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            let fits = is_below(name, std::slice::from_ref(wanted));
             *used |= fits;
             any |= fits;
         }
@@ -88,6 +88,19 @@ pub fn acceptable(layer: &str, drift: &[DriftRecord], names: &[String]) -> Accep
     }
     found.unknown = names.iter().zip(used).filter(|(_, used)| !used).map(|(name, _)| name.clone()).collect();
     found
+}
+
+/// Drift that is named by `names` and was accepted.
+pub fn withdrawable(drift: &[DriftRecord], names: &[String]) -> Vec<(DriftRecord, Vec<String>)> {
+    let found = drift.iter().map(|record| {
+        let accepted = record.attributes.iter().filter(|attribute| attribute.accepted.is_some());
+        let meant = accepted.filter(|attribute| {
+            let name = format!("{}.{}.{}", record.module, record.resource, attribute.path);
+            names.is_empty() || is_below(&name, names)
+        });
+        (record.clone(), meant.map(|attribute| attribute.path.clone()).collect::<Vec<_>>())
+    });
+    found.filter(|(_, paths)| !paths.is_empty()).collect()
 }
 
 /// What was accepted of the drift of one record, as plans know it.

@@ -15,7 +15,7 @@ mod start;
 mod trouble;
 
 pub use accept::Checked;
-pub use drift::{Acceptable, NotAcceptable, acceptable, accepted};
+pub use drift::{Acceptable, NotAcceptable, acceptable, accepted, withdrawable};
 pub use entry::{Control, request_config, serve};
 pub use layer_settings::{Approval, LayerSettings, When};
 pub use load::{ChosenEnvironment, Loaded, LoadedFile, Object};

@@ -229,7 +229,7 @@ impl Store {
         Ok(self.get(&keys::layer(layer), keys::DRIFT).await?.unwrap_or_default())
     }
 
-    /// Accepts drift of attributes of one resource, as `record` says it.
+    /// Accepts drift of attributes of one resource, as `record` says it; by nobody withdraws that it was accepted.
     ///
     /// # Errors
     /// [`StateError::Conflict`] when the record is another one by now.
@@ -238,12 +238,12 @@ impl Store {
         layer: &str,
         record: &DriftRecord,
         paths: &[String],
-        by: &str,
+        by: Option<&str>,
     ) -> Result<(), StateError> {
         let mut next = record.clone();
         next.version += 1;
         for attribute in next.attributes.iter_mut().filter(|attribute| paths.contains(&attribute.path)) {
-            attribute.accepted = Some(Acceptance { by: by.to_owned(), at: self.now() });
+            attribute.accepted = by.map(|by| Acceptance { by: by.to_owned(), at: self.now() });
         }
         let write = self.drift_put(layer, &next, record.version)?;
         self.expect(vec![write], || StateError::conflict(format!("the drift of {layer} was looked at meanwhile"))).await

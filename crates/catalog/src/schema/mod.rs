@@ -16,6 +16,7 @@ pub fn schema() -> Value {
     let choices: Vec<Value> = kinds::all().iter().map(|kind| choice(kind)).collect();
     let types: Vec<&str> = kinds::all().iter().flat_map(|kind| kind.type_names).copied().collect();
     let mut defs = definitions();
+    defs.insert("ignore_drift".to_owned(), ignore_drift());
     defs.extend(kinds::all().iter().map(|kind| (kind.name.to_owned(), module(kind))));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -140,10 +141,7 @@ fn module(kind: &Kind) -> Value {
     properties.insert("name".into(), described(name, "Name of the module, unique in the file: letters and digits"));
     let depends_on = or_null(json!({ "type": "array", "items": { "type": "string" } }));
     properties.insert("depends_on".into(), described(depends_on, "Modules that are applied before this one"));
-    let path = json!({ "type": "string", "pattern": r"^[^.\s]+(\.[^.\s]+)*$", "examples": ["tags.CostCenter"] });
-    let ignore_drift = or_null(json!({ "type": "array", "items": path, "uniqueItems": true }));
-    let about = "Attributes that others may change: what AWS has there stays until the config says something else";
-    properties.insert("ignore_drift".into(), described(ignore_drift, about));
+    properties.insert("ignore_drift".into(), json!({ "$ref": "#/$defs/ignore_drift" }));
     for input in kind.inputs {
         properties.insert(input.name.to_owned(), field(input));
     }
@@ -158,6 +156,12 @@ fn module(kind: &Kind) -> Value {
         "required": required,
         "additionalProperties": false,
     })
+}
+
+fn ignore_drift() -> Value {
+    let path = json!({ "type": "string", "pattern": r"^[^.\s]+(\.[^.\s]+)*$", "examples": ["tags.CostCenter"] });
+    let about = "Attributes that others may change: what AWS has there stays until the config says something else";
+    described(or_null(json!({ "type": "array", "items": path, "uniqueItems": true })), about)
 }
 
 fn described(mut schema: Value, text: &str) -> Value {

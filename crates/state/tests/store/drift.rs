@@ -78,11 +78,15 @@ async fn what_was_accepted_is_no_news_until_it_is_another_value(world: World) {
     looked(&world, &lease, &[drift("orders", "7")]).await;
     let record = known(&world).await.remove(0);
     world.wait(10);
-    world.store.accept_drift("shop", &record, &["delay".to_owned()], "ana").await.unwrap();
+    world.store.accept_drift("shop", &record, &["delay".to_owned()], Some("ana")).await.unwrap();
     assert!(looked(&world, &lease, &[drift("orders", "7")]).await.is_empty());
     let record = known(&world).await.remove(0);
     let accepted = record.attributes[0].accepted.clone().unwrap();
     assert_eq!((accepted.by.as_str(), accepted.at, record.since()), ("ana", world.store.now(), None));
+    world.store.accept_drift("shop", &record, &["delay".to_owned()], None).await.unwrap();
+    let withdrawn = known(&world).await.remove(0);
+    assert_eq!(withdrawn.since(), Some(withdrawn.attributes[0].first_seen), "it drifts as before");
+    world.store.accept_drift("shop", &withdrawn, &["delay".to_owned()], Some("ana")).await.unwrap();
     world.wait(10);
     assert_eq!(looked(&world, &lease, &[drift("orders", "9")]).await, news(&["orders.queue.delay"], &[]));
     let record = known(&world).await.remove(0);
@@ -106,7 +110,7 @@ async fn a_deployment_sets_right_what_nobody_accepted(world: World) {
     both.attributes.push(("retention".to_owned(), recorded, live, false));
     looked(&world, &lease, &[both, drift("mails", "7")]).await;
     let orders = known(&world).await.remove(1);
-    world.store.accept_drift("shop", &orders, &["retention".to_owned()], "ana").await.unwrap();
+    world.store.accept_drift("shop", &orders, &["retention".to_owned()], Some("ana")).await.unwrap();
     let settled = world.store.writer(&lease).drift_settled(false).await.unwrap();
     assert_eq!(settled, news(&[], &["mails.queue.delay", "orders.queue.delay"]));
     let left = known(&world).await;
@@ -121,7 +125,7 @@ async fn an_acceptance_of_another_record_is_refused(world: World) {
     looked(&world, &lease, &[drift("orders", "7")]).await;
     let old = known(&world).await.remove(0);
     looked(&world, &lease, &[drift("orders", "8")]).await;
-    let refused = world.store.accept_drift("shop", &old, &["delay".to_owned()], "ana").await;
+    let refused = world.store.accept_drift("shop", &old, &["delay".to_owned()], Some("ana")).await;
     assert!(matches!(refused, Err(StateError::Conflict { .. })), "{refused:?}");
     assert_eq!(known(&world).await[0].attributes[0].accepted, None);
 }

@@ -30,6 +30,7 @@ const CHECKED_IN: &str = include_str!("../../../../docs/openapi.json");
         drift::show,
         drift::look,
         drift::accept,
+        drift::withdraw,
         drift::revert,
         deployments::create,
         history::list,

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use landfall_control::{Acceptable, Checked, Control, acceptable};
+use landfall_control::{Acceptable, Checked, Control, acceptable, withdrawable};
 use landfall_state::{Action, DriftRecord, DriftValue, LayerRecord, Source};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ pub(crate) async fn accept(
     }
     let mut accepted = Vec::new();
     for (record, paths) in &found.accepted {
-        control.store.accept_drift(&layer, record, paths, &caller.arn).await?;
+        control.store.accept_drift(&layer, record, paths, Some(&caller.arn)).await?;
         accepted.extend(paths.iter().map(|path| format!("{}.{}.{path}", record.module, record.resource)));
     }
     let refused = found.refused.into_iter().map(|refused| schema::DriftRefused {
@@ -134,6 +134,41 @@ pub(crate) async fn accept(
         hint: refused.hint,
     });
     Ok(Json(schema::DriftAccepted { layer, accepted, refused: refused.collect() }))
+}
+
+/// Withdraws that drift was accepted: the next deployment sets it right, unless it is ignored.
+#[utoipa::path(
+    delete,
+    path = "/layers/{layer}/drift/acceptance",
+    operation_id = "withdrawAcceptance",
+    tag = "drift",
+    params(LayerPath),
+    request_body(content = Option<Accept>, description = "May be left out: all that was accepted"),
+    responses(
+        (status = 200, description = "Nothing of it is accepted any more", body = schema::DriftWithdrawn),
+        (status = 400, description = "The body is wrong", body = schema::ErrorAnswer),
+        (status = 404, description = "There is no such layer, or nothing of that name was accepted",
+            body = schema::ErrorAnswer),
+        (status = 409, description = "It was looked at in this moment", body = schema::ErrorAnswer),
+    )
+)]
+pub(crate) async fn withdraw(
+    State(control): State<Control>,
+    Path(LayerPath { layer }): Path<LayerPath>,
+    Body(accept): Body<Accept>,
+) -> Result<Json<schema::DriftWithdrawn>, ApiError> {
+    known(&control, &layer).await?;
+    let found = withdrawable(&control.store.drift(&layer).await?, &accept.names);
+    if found.is_empty() {
+        return Err(ApiError::not_found(format!("nothing like that of {layer} was accepted"))
+            .with_hint(format!("see what was: landfall drift {layer} --last")));
+    }
+    let mut withdrawn = Vec::new();
+    for (record, paths) in &found {
+        control.store.accept_drift(&layer, record, paths, None).await?;
+        withdrawn.extend(paths.iter().map(|path| format!("{}.{}.{path}", record.module, record.resource)));
+    }
+    Ok(Json(schema::DriftWithdrawn { layer, withdrawn }))
 }
 
 /// Deploys the config again that was deployed last, whatever lies in the config bucket by now: what drifted is set

@@ -45,12 +45,13 @@ pub(crate) async fn installation(State(control): State<Control>) -> Json<schema:
 pub(crate) async fn list(State(control): State<Control>) -> Result<Json<Value>, ApiError> {
     let mut layers = Vec::new();
     for record in control.store.layers().await? {
-        let queue = control.store.queue(&record.layer).await?;
+        let (store, layer) = (&control.store, &record.layer);
+        let (queue, freeze, drift) = tokio::try_join!(store.queue(layer), store.frozen(layer), store.drift(layer))?;
         let mut summary = shown(&record);
         summary["running"] = json!(queue.running);
         summary["waiting"] = json!(queue.waiting);
-        summary["freeze"] = json!(control.store.frozen(&record.layer).await?);
-        summary["drift"] = in_short(&control.store.drift(&record.layer).await?);
+        summary["freeze"] = json!(freeze);
+        summary["drift"] = in_short(&drift);
         layers.push(summary);
     }
     Ok(Json(json!({ "layers": layers })))

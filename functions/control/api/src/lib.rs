@@ -48,7 +48,7 @@ pub fn router(control: Control, letters: Letters) -> Router {
         .route("/layers/{layer}/outputs", get(layers::outputs))
         .route("/layers/{layer}/lease", delete(layers::unlock))
         .route("/layers/{layer}/drift", get(drift::show).post(drift::look))
-        .route("/layers/{layer}/drift/acceptance", post(drift::accept))
+        .route("/layers/{layer}/drift/acceptance", post(drift::accept).delete(drift::withdraw))
         .route("/layers/{layer}/drift/reversal", post(drift::revert))
         .route("/layers/{layer}/freeze", put(freeze::freeze).delete(freeze::thaw))
         .route("/layers/{layer}/deployments", get(history::list).post(deployments::create))

@@ -16,7 +16,9 @@ pub use doctor::{
     BrokenFact, DeadLetter, DeadLetters, DeepDiagnosis, Diagnosis, DiscardedLetter, LetterEnd, LetterKind, Redriven,
     RedrivenLetter, Trouble, TroubleKind,
 };
-pub use drift::{Drift, DriftAcceptance, DriftAccepted, DriftAttribute, DriftRefused, DriftResource, DriftSince};
+pub use drift::{
+    Drift, DriftAcceptance, DriftAccepted, DriftAttribute, DriftRefused, DriftResource, DriftSince, DriftWithdrawn,
+};
 pub use layer::{
     DeployedConfig, Freeze, FreezeWindow, Installation, LayerDetail, LayerRecord, LayerStatus, LayerSummary, Layers,
     Lease, Module, Outputs, Scope, Unlocked,

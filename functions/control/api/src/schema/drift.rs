@@ -102,6 +102,15 @@ pub struct DriftAccepted {
     pub refused: Vec<DriftRefused>,
 }
 
+/// What is not accepted any more.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DriftWithdrawn {
+    /// Layer.
+    pub layer: String,
+    /// Attributes: `MODULE.RESOURCE.ATTRIBUTE`.
+    pub withdrawn: Vec<String>,
+}
+
 /// Why drift was not accepted.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DriftRefused {

@@ -88,6 +88,12 @@ async fn what_is_accepted_says_by_whom_and_promises_are_refused_with_what_to_do(
     assert_eq!(shown["resources"][0]["attributes"][1]["accepted"], Value::Null);
     let again = world.ask("POST", path, None).await;
     assert_eq!(again.status, 409, "nothing is left that can be accepted");
+    let other = world.ask("DELETE", path, Some(json!({ "names": ["mails"] }))).await;
+    assert_eq!((other.status, other.error().1), (404, "nothing like that of shop was accepted"));
+    let withdrawn = world.ask("DELETE", path, Some(json!({ "names": ["orders.queue"] }))).await;
+    assert_eq!((withdrawn.status, &withdrawn.body["withdrawn"]), (200, &json!(["orders.queue.delay_seconds"])));
+    let shown = world.ask("GET", "/layers/shop/drift", None).await.body;
+    assert_eq!(shown["resources"][0]["attributes"][0]["accepted"], Value::Null);
 }
 
 #[tokio::test(flavor = "multi_thread")]
