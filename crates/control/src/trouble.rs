@@ -268,7 +268,11 @@ impl Seen {
 
     fn hours(&self, deployment: &Deployment) -> String {
         let minutes = self.age(deployment).as_mins();
-        if minutes < 60 { format!("{minutes} min") } else { format!("{} h {:02} min", minutes / 60, minutes % 60) }
+        match minutes {
+            0..60 => format!("{minutes} min"),
+            60..2880 => format!("{} h {:02} min", minutes / 60, minutes % 60),
+            _ => format!("{} days", minutes / 1440),
+        }
     }
 }
 

@@ -15,4 +15,5 @@ mod queue;
 mod records;
 mod runs;
 mod sources;
+mod whole;
 mod world;
