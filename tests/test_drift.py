@@ -3,6 +3,7 @@
 import json
 import time
 
+import invariants
 import pytest
 from conftest import environment, until
 
@@ -112,6 +113,8 @@ def test_drift_is_found_with_both_values_and_told_once(landfall, told):
     assert layer.look() == (0, {})
     assert told(layer.name) == [found, ("drift-ended", found[1])]
     assert "drifted" not in landfall.installation.landfall("status", layer.name).stdout
+    table = invariants.items(landfall.account.client("dynamodb"), landfall.installation.table)
+    assert invariants.broken(table, {layer.name}) == []
 
 
 def test_what_the_config_ignores_is_left_alone_until_the_config_changes(landfall, told):

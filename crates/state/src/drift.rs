@@ -153,6 +153,9 @@ pub struct DriftLooks {
     /// The deployment with whose config it compared.
     #[serde(default)]
     pub config: Option<u64>,
+    /// Looks whose deployments were forgotten.
+    #[serde(default)]
+    pub forgotten: u64,
 }
 
 /// What a look changed in the record.
@@ -301,16 +304,19 @@ impl Writer<'_> {
                 after.iter().all(|after| (&after.module, &after.resource) != (&known.module, &known.resource))
             });
             writes.extend(gone.map(|gone| store.drift_delete(layer, gone)));
-            writes.extend(store.forget_look(layer, looks.number.filter(|look| *look != number_)).await?);
-            let looked = "SET looked_at = :now, #number = :number, config = :config";
-            writes.push(
+            // What is forgotten is counted with it: numbers are never reused, and none is missing without a reason.
+            let mut end = store.forget_look(layer, looks.number.filter(|look| *look != number_)).await?;
+            let forgotten = looks.forgotten + u64::from(!end.is_empty());
+            let looked = "SET looked_at = :now, #number = :number, config = :config, forgotten = :forgotten";
+            end.push(
                 Write::update(keys::layer(layer), keys::DRIFT, looked)
                     .name("#number", "number")
                     .value(":now", attribute(&now)?)
                     .value(":number", number(number_))
-                    .value(":config", attribute(&config)?),
+                    .value(":config", attribute(&config)?)
+                    .value(":forgotten", number(forgotten)),
             );
-            if self.in_parts(writes).await? {
+            if self.in_parts(writes).await? && self.in_parts(end).await? {
                 return Ok(DriftNews::between(&known, &after));
             }
         }
@@ -339,7 +345,8 @@ impl Writer<'_> {
                 }
             }
             if gone {
-                writes.push(Write::delete(keys::layer(layer), keys::DRIFT));
+                let never = "REMOVE looked_at, tried_at, config";
+                writes.push(Write::update(keys::layer(layer), keys::DRIFT, never));
             }
             if writes.is_empty() || self.in_parts(writes).await? {
                 return Ok(DriftNews::between(&known, &after));

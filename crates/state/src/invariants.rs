@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// Attributes of the items that the facts are about; nothing else need be read. Values and messages are not among them.
-pub(crate) const ATTRIBUTES: [&str; 18] = [
+pub(crate) const ATTRIBUTES: [&str; 19] = [
     "pk",
     "sk",
     "running",
@@ -30,6 +30,7 @@ pub(crate) const ATTRIBUTES: [&str; 18] = [
     "action",
     "execution_arn",
     "complete",
+    "forgotten",
 ];
 
 /// A fact that does not hold.
@@ -150,11 +151,14 @@ impl<'a> Facts<'a> {
         self.of("DEPLOYMENT#").map(|(_, one)| one).find(|one| text(one, "status") == Some("running"))
     }
 
-    /// Deployments are numbered from 1 without a gap, and the layer counts them.
+    /// Deployments are numbered from 1 without a gap but for looks for drift that were forgotten, and the layer counts
+    /// them.
     fn numbers(&self, found: &mut Vec<Broken>) {
         let numbers: Vec<u64> = self.of("DEPLOYMENT#").filter_map(|(_, one)| count(one, "number")).collect();
-        let all = u64::try_from(numbers.len()).unwrap_or(u64::MAX);
-        if !numbers.iter().copied().eq(1..=all) {
+        let forgotten = self.records.get("DRIFT").and_then(|drift| count(drift, "forgotten")).unwrap_or_default();
+        let all = u64::try_from(numbers.len()).unwrap_or(u64::MAX).saturating_add(forgotten);
+        let fit = numbers.iter().all(|number| (1..=all).contains(number));
+        if !fit || (forgotten == 0 && !numbers.iter().copied().eq(1..=all)) {
             self.say(found, "DEPLOYMENT#", format!("its deployments are numbered {numbers:?}"));
         }
         if let Some(layer) = self.records.get("LAYER").copied()

@@ -115,6 +115,18 @@ fn what_is_not_whole_is_broken_unless_a_deployment_left_it_undone() {
 }
 
 #[test]
+fn a_look_for_drift_that_was_forgotten_leaves_a_gap_that_is_counted() {
+    let mut table = with("DRIFT", &json!({ "forgotten": 1, "number": 3 }));
+    set(&mut table, "LAYER", &json!({ "counter": 3 }));
+    set(&mut table, "DEPLOYMENT#0000000002", &json!({ "number": 3, "sk": "DEPLOYMENT#0000000003", "action": "drift" }));
+    set(&mut table, "CHANGE#c2", &json!({ "number": 3 }));
+    table.retain(|item| !item["sk"].as_str().unwrap().starts_with("RUN#"));
+    assert_eq!(said(&table), Vec::<String>::new());
+    set(&mut table, "LAYER", &json!({ "counter": 4 }));
+    assert_eq!(said(&table), ["shop: it counts 4 deployments and has 3"]);
+}
+
+#[test]
 fn a_layer_without_a_record_of_its_own_is_broken() {
     let table = [json!({ "pk": "LAYER#ghost", "sk": "RES#orders#queue", "status": "applied" })];
     assert_eq!(said(&table), ["ghost: the layer has records and no record of its own"]);

@@ -169,6 +169,7 @@ async fn a_look_leaves_no_trace_in_the_history_and_does_not_change_the_layer(wor
     let after = world.store.layer("shop").await.unwrap().unwrap();
     assert_eq!((after.updated_at, after.last_deployment), (before.updated_at, before.last_deployment));
     assert_eq!(after.counter, 3, "numbers are never reused");
+    assert_eq!(world.store.drift_looks("shop").await.unwrap().forgotten, 1, "what is forgotten is counted");
 }
 
 async fn drift_of_more_resources_than_one_transaction_takes_is_recorded(world: World) {

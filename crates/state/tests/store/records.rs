@@ -50,6 +50,7 @@ async fn every_record_carries_the_schema(world: World) {
         "APPROVAL",
         "CHANGE",
         "DEPLOYMENT",
+        "DRIFT",
         "EVENT",
         "KEY",
         "LAYER",
