@@ -110,6 +110,6 @@ def test_the_checker_sees_what_is_not_true():
         ([{**two, "status": "superseded", "superseded_by": 1}], "deployment 2 was superseded by 1"),
         ([{"pk": "LAYER#shop", "sk": "RES#a#b", "status": "intent"}], "RES#a#b is intent"),
         ([{"pk": "LAYER#shop", "sk": "SHARED#app"}], "SHARED#app is left"),
-        ([{**layer, "counter": 3}], "it counts 3 deployments and has 2"),
+        ([{**layer, "counter": 3}], "it counts 3 deployments and has 2, and 0 forgotten looks"),
     ]:
         assert f"shop: {said}" in invariants.broken(good + wrong, {"shop"}), said

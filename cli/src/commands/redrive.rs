@@ -102,7 +102,7 @@ fn show(ui: &Ui, listed: &Value) -> Result<(), Failure> {
     let hidden = listed["in_flight"].as_u64().unwrap_or_default();
     match letters.len() {
         0 => ui.line("No dead letters: every event was taken."),
-        number => ui.line(format!("{} nobody could take:\n", counted(number, "event"))),
+        number => ui.line(format!("{} nobody could take:", counted(number, "event"))),
     }
     for letter in &letters {
         let since = letter.sent_at.map(|at| ago(at, now)).unwrap_or_default();
