@@ -117,7 +117,9 @@ impl Drift {
                 (Some(_), 1) => "has no drift; 1 attribute is left as it is".to_owned(),
                 (Some(_), left) => format!("has no drift; {left} attributes are left as they are"),
             };
-            return format!("{} {name} {rest}", ui.tone(Tone::Create, "✓"));
+            let sign =
+                if self.looked_at.is_some() { ui.tone(Tone::Create, "✓") } else { ui.tone(Tone::Quiet, "○") };
+            return format!("{sign} {name} {rest}");
         };
         let what = ui.tone(Tone::Update, format!("drifted, first seen {}", ago(since, now)));
         format!("{} {name} {what}", ui.tone(Tone::Update, "~"))

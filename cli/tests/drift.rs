@@ -140,3 +140,19 @@ fn an_acceptance_says_what_is_not_accepted_and_what_to_do() {
     insta::assert_snapshot!(transcript(&installation, &["drift", "shop", "--accept"]));
     assert_eq!(installation.sent("POST /layers/shop/drift/acceptance"), json!({ "names": [] }));
 }
+
+#[test]
+fn what_was_accepted_is_withdrawn_by_name() {
+    let answer = json!({ "layer": "shop", "withdrawn": ["orders.queue.delay_seconds"] });
+    let installation = Installation::new().answer("DELETE /layers/shop/drift/acceptance", 200, answer);
+    insta::assert_snapshot!(transcript(&installation, &["drift", "shop", "--withdraw", "orders"]));
+    assert_eq!(installation.sent("DELETE /layers/shop/drift/acceptance"), json!({ "names": ["orders"] }));
+}
+
+#[test]
+fn a_layer_at_which_nobody_looked_is_not_said_to_be_well() {
+    let mut never = drift(Value::Null, vec![]);
+    (never["looked_at"], never["compared_with"]) = (Value::Null, Value::Null);
+    let installation = Installation::new().answer("GET /layers/shop/drift", 200, never);
+    insta::assert_snapshot!(transcript(&installation, &["drift", "shop", "--last"]));
+}
