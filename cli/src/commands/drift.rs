@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use landfall_plan::Tone;
 use serde::Deserialize;
@@ -19,6 +19,9 @@ use crate::ui::{Ui, ago, counted};
 
 /// A look that takes longer than this is left alone: it goes on without us.
 const PATIENCE: Duration = Duration::from_secs(900);
+
+/// Layers that are looked at at a time: each asks the API some times in a second.
+const AT_ONCE: usize = 8;
 
 /// Looks, accepts or reverts.
 pub async fn run(ui: &Ui, client: &Client, args: &DriftArgs) -> Result<Exit, Failure> {
@@ -68,9 +71,10 @@ struct Look {
     instead: Option<String>,
 }
 
-/// Looks at layers, all at once, and says meanwhile what goes on.
+/// Looks at layers, several at a time, and says meanwhile what goes on.
 async fn looking(ui: &Ui, client: &Client, layers: &[String], last: bool) -> Vec<Result<Look, Failure>> {
-    let mut looks = std::pin::pin!(join_all(layers.iter().map(|layer| look(client, layer, last))));
+    let each = stream::iter(layers).map(|layer| look(client, layer, last)).buffered(AT_ONCE);
+    let mut looks = std::pin::pin!(each.collect::<Vec<_>>());
     let (begun, mut screen) = (Instant::now(), ui.live.then(Screen::default));
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     loop {
