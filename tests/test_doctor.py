@@ -435,8 +435,12 @@ def doctor_of(landfall, name: str, *statements: dict) -> subprocess.CompletedPro
     iam.create_user(UserName=name)
     document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
     iam.put_user_policy(UserName=name, PolicyName="look", PolicyDocument=document)
-    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return doctor_with(landfall, iam.create_access_key(UserName=name)["AccessKey"])
+
+
+def doctor_with(landfall, key: dict) -> subprocess.CompletedProcess:
     credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    credentials |= {"AWS_SESSION_TOKEN": key["SessionToken"]} if "SessionToken" in key else {}
     installation = landfall.installation
     return subprocess.run(
         [str(installation.binaries / "landfall"), "doctor", "--json"],
@@ -472,3 +476,24 @@ def test_what_the_caller_may_not_do_is_noted_and_nothing_is_wrong_with_it(patien
     assert ran.returncode == 0, ran.stdout + ran.stderr
     noted = named(json.loads(ran.stdout), "warning")
     assert len(noted) == 1 and "the caller may not upload" in noted[0] and "allow s3:PutObject on" in noted[0], noted
+
+
+def test_a_session_may_do_what_its_role_may_wherever_that_lies(patient):
+    iam = patient.account.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{PATIENT}:root"}, "Action": "sts:AssumeRole"}
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    trust, everything = ({"Version": "2012-10-17", "Statement": [one]} for one in (trust, everything))
+    # As single sign-on makes them: with a path, which a session does not tell.
+    made = iam.create_role(RoleName="operator", Path="/team/", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    iam.put_role_policy(RoleName="operator", PolicyName="all", PolicyDocument=json.dumps(everything))
+    iam.create_user(UserName="ada")
+    iam.put_user_policy(UserName="ada", PolicyName="all", PolicyDocument=json.dumps(everything))
+    key = iam.create_access_key(UserName="ada")["AccessKey"]
+    ada = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    sts = patient.account.client("sts", **ada)
+    session = sts.assume_role(RoleArn=made["Arn"], RoleSessionName="ada")["Credentials"]
+    ran = doctor_with(patient, session)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    said = {one["check"]: one for one in json.loads(ran.stdout)["findings"]}
+    assert "assumed-role/operator/ada" in said["credentials"]["what"]
+    assert (said["permissions"]["state"], said["permissions"]["what"][:14]) == ("ok", "the caller may")

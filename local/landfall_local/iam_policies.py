@@ -1,6 +1,6 @@
 """Customer managed policies as IAM authorises them: by their ARN and their tags. MiniStack asks for `*` when one is
 created, leaves its tags out of conditions, attaches policies that do not exist, and its tagging service does not know
-roles and policies.
+roles and policies. Simulations find whom they are about also where that one has a path.
 """
 
 from ministack.core import iam_actions
@@ -34,7 +34,14 @@ def attach(params):
     return iam._attach_role_policy(params)
 
 
+def simulate(params):
+    source = iam._p(params, "PolicySourceArn")
+    kind, *path, name = source.split("/") if "/" in source else ("", source)
+    return iam._simulate_principal_policy({**params, "PolicySourceArn": [f"{kind}/{name}"] if path else [source]})
+
+
 def install() -> None:
+    iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = simulate
     iam._IAM_HANDLERS["AttachRolePolicy"] = attach
     tagging._COLLECTORS["iam"] = tagged
     tagging._RESOURCE_TAG_COLLECTORS["iam"] = tagged

@@ -70,8 +70,15 @@ pub(super) async fn clock(config: &SdkConfig, facts: &Facts) -> Option<Finding> 
 
 /// Whether the caller may do what the command needs.
 pub(super) async fn permissions(config: &SdkConfig, facts: &Facts, identity: &Identity) -> Vec<Finding> {
-    let Some(policies) = source(identity) else {
-        return vec![Finding::ok(GROUP, "permissions", "the root of the account may do everything")];
+    let iam = aws_sdk_iam::Client::new(config);
+    let policies = match source(identity) {
+        Source::Root => return vec![Finding::ok(GROUP, "permissions", "the root of the account may do everything")],
+        Source::Own(arn) => arn,
+        // A session counts as its role, which IAM knows by its path, and a session does not tell that.
+        Source::Role(name) => match seen("iam:GetRole", iam.get_role().role_name(name).send().await) {
+            Ok(answer) => answer.role().map(|role| role.arn().to_owned()).unwrap_or_default(),
+            Err(blind) => return vec![Finding::blind(GROUP, "permissions", &blind)],
+        },
     };
     let Facts { region, account, partition, .. } = facts;
     let api = format!("arn:{partition}:execute-api:{region}:{account}:{}/$default", facts.id("Api"));
@@ -83,7 +90,6 @@ pub(super) async fn permissions(config: &SdkConfig, facts: &Facts, identity: &Id
         ("approve", "execute-api:Invoke", format!("{api}/POST/layers/LAYER/deployments/1/approval")),
         ("redrive", "execute-api:Invoke", format!("{api}/POST/dead-letters/redrive")),
     ];
-    let iam = aws_sdk_iam::Client::new(config);
     let mut found = Vec::new();
     for (what, action, resource) in &needed {
         let asked = iam.simulate_principal_policy().policy_source_arn(&policies).action_names(*action);
@@ -107,20 +113,25 @@ pub(super) async fn permissions(config: &SdkConfig, facts: &Facts, identity: &Id
     found
 }
 
-/// Whose policies count for the caller; the root of an account has none.
-fn source(identity: &Identity) -> Option<String> {
-    let Identity { arn, account, partition } = identity;
-    let name = arn.splitn(6, ':').nth(5)?;
-    if name == "root" {
-        return None;
-    }
-    // A session counts as its role. IAM knows it by its path, which a session does not tell.
-    match name.strip_prefix("assumed-role/") {
-        Some(session) => {
-            let role = session.split('/').next().unwrap_or_default();
-            Some(format!("arn:{partition}:iam::{account}:role/{role}"))
-        }
-        None => Some(arn.clone()),
+/// Whose policies count for the caller.
+#[derive(Debug, PartialEq, Eq)]
+enum Source {
+    /// Nobody's.
+    Root,
+    /// The caller's own.
+    Own(String),
+    /// Those of the role of this name.
+    Role(String),
+}
+
+fn source(identity: &Identity) -> Source {
+    let arn = &identity.arn;
+    match arn.splitn(6, ':').nth(5).unwrap_or_default() {
+        "root" => Source::Root,
+        name => match name.strip_prefix("assumed-role/") {
+            Some(session) => Source::Role(session.split('/').next().unwrap_or_default().to_owned()),
+            None => Source::Own(arn.clone()),
+        },
     }
 }
 
@@ -131,8 +142,8 @@ mod tests {
     #[test]
     fn a_session_counts_as_its_role_and_root_needs_no_policy() {
         let of = |arn: &str| source(&Identity { arn: arn.into(), account: "1".into(), partition: "aws".into() });
-        assert_eq!(of("arn:aws:iam::1:root"), None);
-        assert_eq!(of("arn:aws:iam::1:user/ana").as_deref(), Some("arn:aws:iam::1:user/ana"));
-        assert_eq!(of("arn:aws:sts::1:assumed-role/dev/ana").as_deref(), Some("arn:aws:iam::1:role/dev"));
+        assert_eq!(of("arn:aws:iam::1:root"), Source::Root);
+        assert_eq!(of("arn:aws:iam::1:user/ana"), Source::Own("arn:aws:iam::1:user/ana".to_owned()));
+        assert_eq!(of("arn:aws:sts::1:assumed-role/dev/ana"), Source::Role("dev".to_owned()));
     }
 }
