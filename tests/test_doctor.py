@@ -463,6 +463,7 @@ def test_a_look_that_is_refused_names_the_permission_and_breaks_nothing(patient)
         "s3:GetBucketVersioning",
         "dynamodb:DescribeTable",
         "events:DescribeRule",
+        "cloudwatch:DescribeAlarms",
         "execute-api:Invoke",
     ):
         assert action in unknown, (action, unknown)

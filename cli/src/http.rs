@@ -48,6 +48,10 @@ pub struct Http {
     connector: Connector,
     credentials: SharedCredentialsProvider,
     region: String,
+    /// Name of the service in signatures.
+    service: &'static str,
+    /// The operation, of a service that takes it in a header.
+    target: Option<&'static str>,
 }
 
 /// A status and a body.
@@ -69,9 +73,20 @@ pub enum Broken {
 }
 
 impl Http {
-    /// Requests signed for a region by credentials.
+    /// Calls of an operation of a service of AWS that speaks JSON
+    /// (<https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>).
+    pub fn operation(
+        credentials: SharedCredentialsProvider,
+        region: String,
+        service: &'static str,
+        target: &'static str,
+    ) -> Self {
+        Self { service, target: Some(target), ..Self::new(credentials, region) }
+    }
+
+    /// Requests to our API, signed for a region by credentials.
     pub fn new(credentials: SharedCredentialsProvider, region: String) -> Self {
-        Self { connector: connector(), credentials, region }
+        Self { connector: connector(), credentials, region, service: "execute-api", target: None }
     }
 
     /// Sends one request.
@@ -102,14 +117,17 @@ impl Http {
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
-            .name("execute-api")
+            .name(self.service)
             .time(SystemTime::now())
             .settings(settings)
             .build()
             .map_err(|error| invalid(&error))?;
-        let content = body.map(|_| ("content-type", "application/json"));
-        let signable = SignableRequest::new(method, url, content.into_iter(), SignableBody::Bytes(payload.as_bytes()))
-            .map_err(|error| invalid(&error))?;
+        let kind = if self.target.is_some() { "application/x-amz-json-1.0" } else { "application/json" };
+        let content = body.map(|_| ("content-type", kind));
+        let content: Vec<_> = content.into_iter().chain(self.target.map(|target| ("x-amz-target", target))).collect();
+        let signable =
+            SignableRequest::new(method, url, content.iter().copied(), SignableBody::Bytes(payload.as_bytes()))
+                .map_err(|error| invalid(&error))?;
         let (instructions, _) = sign(signable, &params.into()).map_err(|error| invalid(&error))?.into_parts();
 
         let mut request = HttpRequest::new(SdkBody::from(payload));
@@ -117,7 +135,7 @@ impl Http {
         request.set_uri(url.to_owned()).map_err(|error| invalid(&error))?;
         let agent = concat!("landfall/", env!("CARGO_PKG_VERSION"));
         request.headers_mut().insert("user-agent", agent);
-        if let Some((name, value)) = content {
+        for (name, value) in content {
             request.headers_mut().insert(name, value);
         }
         for (name, value) in instructions.headers() {

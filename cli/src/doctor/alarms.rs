@@ -3,28 +3,52 @@
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
-use aws_sdk_cloudwatch::types::MetricAlarm;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::facts::Facts;
-use super::{Finding, seen};
+use super::{Blind, Finding, refused};
+use crate::http::{Broken, Http};
 
 const GROUP: &str = "Alarms";
+const ACTION: &str = "cloudwatch:DescribeAlarms";
+
+/// CloudWatch in JSON. The SDK's client of it speaks CBOR, and would be large for one call.
+async fn describe(config: &SdkConfig, facts: &Facts, names: &[&str]) -> Result<Vec<Value>, Blind> {
+    let nobody = || Blind { code: None, what: format!("{ACTION}: no answer"), todo: None };
+    let credentials = config.credentials_provider().ok_or_else(nobody)?;
+    let domain = if facts.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    // Source: https://docs.aws.amazon.com/general/latest/gr/cw_region.html
+    let own = || format!("https://monitoring.{}.{domain}", facts.region);
+    let url = config.endpoint_url().map_or_else(own, |url| url.trim_end_matches('/').to_owned());
+    let target = "GraniteServiceVersion20100801.DescribeAlarms";
+    let http = Http::operation(credentials, facts.region.clone(), "monitoring", target);
+    let asked = json!({ "AlarmNames": names, "AlarmTypes": ["MetricAlarm"], "MaxRecords": 100 });
+    match http.send("POST", &format!("{url}/"), Some(&asked)).await {
+        Ok(answer) if answer.status < 400 => Ok(answer.body["MetricAlarms"].as_array().cloned().unwrap_or_default()),
+        Ok(answer) => {
+            let said = |name: &str| answer.body[name].as_str().map(str::to_owned);
+            let code = said("__type").map(|code| code.rsplit('#').next().unwrap_or_default().to_owned());
+            let message = said("message").or_else(|| said("Message")).unwrap_or_else(|| answer.body.to_string());
+            // What is forbidden has this status, in whatever words.
+            Err(refused(ACTION, code.or_else(|| (answer.status == 403).then(|| "Forbidden".to_owned())), &message))
+        }
+        Err(Broken::Transport(why)) => Err(Blind { what: format!("{ACTION}: no answer: {why}"), ..nobody() }),
+        Err(Broken::Local(failure)) => Err(Blind { what: failure.message, todo: failure.hint, code: None }),
+    }
+}
 
 pub(super) async fn look(config: &SdkConfig, facts: &Facts) -> Vec<Finding> {
-    let cloudwatch = aws_sdk_cloudwatch::Client::new(config);
     let alarms: Vec<(&str, &str, &Value)> = facts
         .of("AWS::CloudWatch::Alarm")
         .map(|(name, made, properties)| (name, made.id.as_str(), properties))
         .collect();
-    let mut there: BTreeMap<String, MetricAlarm> = BTreeMap::new();
+    let mut there: BTreeMap<String, Value> = BTreeMap::new();
     for some in alarms.chunks(100) {
-        let names = some.iter().map(|(_, id, _)| (*id).to_owned()).collect();
-        let asked = cloudwatch.describe_alarms().set_alarm_names(Some(names)).max_records(100).send().await;
-        match seen("cloudwatch:DescribeAlarms", asked) {
-            Ok(answer) => {
-                let all = answer.metric_alarms.unwrap_or_default();
-                there.extend(all.into_iter().filter_map(|alarm| Some((alarm.alarm_name()?.to_owned(), alarm))));
+        let names: Vec<&str> = some.iter().map(|(_, id, _)| *id).collect();
+        match describe(config, facts, &names).await {
+            Ok(all) => {
+                there
+                    .extend(all.into_iter().filter_map(|alarm| Some((alarm["AlarmName"].as_str()?.to_owned(), alarm))));
             }
             Err(blind) => return vec![Finding::blind(GROUP, "alarms", &blind)],
         }
@@ -39,10 +63,10 @@ pub(super) async fn look(config: &SdkConfig, facts: &Facts) -> Vec<Finding> {
             found.push(Finding::wrong(GROUP, check, what, "install again: landfall bootstrap"));
             continue;
         };
-        if alarm.state_value().is_some_and(|state| state.as_str() == "ALARM") {
+        if alarm["StateValue"] == "ALARM" {
             found.push(Finding::wrong(GROUP, check, format!("raised: {about}"), todo(facts, name, properties)));
         }
-        if alarm.actions_enabled() == Some(false) || alarm.alarm_actions().is_empty() {
+        if alarm["ActionsEnabled"] == false || alarm["AlarmActions"].as_array().is_none_or(Vec::is_empty) {
             let what = format!("nobody hears when {about}");
             found.push(Finding::wrong(
                 GROUP,

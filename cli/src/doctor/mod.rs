@@ -108,20 +108,22 @@ where
     R: std::fmt::Debug + 'static,
 {
     answer.map_err(|error| {
-        let code = error.code().map(str::to_owned);
-        let denied = code
-            .as_deref()
-            .is_some_and(|code| code.contains("AccessDenied") || code.contains("Unauthorized") || code == "Forbidden");
         let said = error.message().map_or_else(|| chain(&error), str::to_owned);
-        let (what, todo) = match (denied, &code) {
-            (true, _) => {
-                (format!("the caller may not {action}"), Some(format!("allow {action}, or ask somebody who may")))
-            }
-            (false, Some(code)) => (format!("{action}: {said} ({code})"), None),
-            (false, None) => (format!("{action}: no answer: {said}"), None),
-        };
-        Blind { code, what, todo }
+        refused(action, error.code().map(str::to_owned), &said)
     })
+}
+
+/// Why an action could not be done, from the code and the message of AWS.
+fn refused(action: &str, code: Option<String>, said: &str) -> Blind {
+    let denied = code
+        .as_deref()
+        .is_some_and(|code| code.contains("AccessDenied") || code.contains("Unauthorized") || code == "Forbidden");
+    let (what, todo) = match (denied, &code) {
+        (true, _) => (format!("the caller may not {action}"), Some(format!("allow {action}, or ask somebody who may"))),
+        (false, Some(code)) => (format!("{action}: {said} ({code})"), None),
+        (false, None) => (format!("{action}: no answer: {said}"), None),
+    };
+    Blind { code, what, todo }
 }
 
 /// Everything that was found.
