@@ -182,3 +182,75 @@ def test_an_approved_plan_that_does_not_fit_any_more_is_planned_and_asked_about_
     assert landfall.approve(layer, again)["status"] == "succeeded"
     assert queues(landfall, layer) == ["first"]
     assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])["Attributes"]["DelaySeconds"] == "0"
+
+
+BROKEN = """landfall:
+  on_failure: rollback
+modules:
+  - name: orders
+    type: sqs
+    delay_seconds: 5
+  - name: events
+    type: sns
+  - name: site
+    type: s3
+    bucket_name: {layer}-site
+    bucket_policy:
+      Statement:
+        - Effect: Allow
+          Principal: "*"
+          Action: s3:GetObject
+          Resource: arn:aws:s3:::{layer}-site/*"""
+
+
+def rollback_of(landfall, layer: str, number: int) -> dict:
+    until(lambda: len(landfall.deployments(layer)) > number, "the rollback is queued")
+    return over(landfall, layer, number + 1)
+
+
+def topics(landfall, layer: str) -> list[str]:
+    found = landfall.account.client("sns").list_topics()["Topics"]
+    return [topic["TopicArn"] for topic in found if layer in topic["TopicArn"]]
+
+
+def test_a_failure_is_rolled_back_to_what_was_deployed_last_and_no_data_is_deleted(landfall):
+    layer = landfall.name("back")
+    key = f"{layer}.yaml"
+    queue = "modules:\n  - name: orders\n    type: sqs\n    delay_seconds: 0"
+    assert landfall.deploy(key, environment(layer, queue), layer)["status"] == "succeeded"
+    failed = landfall.deploy(key, environment(layer, BROKEN.format(layer=layer)), layer)
+    assert (failed["status"], failed["message"]) == ("failed", f"site failed; rolled back by {layer}/3"), failed
+    back = rollback_of(landfall, layer, 2)
+    assert (back["action"], back["status"], back["outcome"]) == ("rollback", "succeeded", "rolled-back"), back
+
+    sqs = landfall.account.client("sqs")
+    (url,) = sqs.list_queues(QueueNamePrefix=f"{layer}-")["QueueUrls"]
+    delay = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])["Attributes"]["DelaySeconds"]
+    assert delay == "0", "what was changed is changed back"
+    assert topics(landfall, layer) == [], "what was made is removed"
+    assert landfall.s3.head_bucket(Bucket=f"{layer}-site"), "a bucket may hold data"
+    plan = landfall.get(f"/layers/{layer}/deployments/3/plan")["plan"]
+    (site,) = [module for module in plan["modules"] if module["module"] == "site"]
+    assert any("every object in the bucket" in note for note in site["notes"]), site["notes"]
+    assert landfall.get(f"/layers/{layer}")["status"] == "deployed"
+
+    assert landfall.destroy(layer)["outcome"] == "destroyed"
+    assert landfall.tagged(layer) == [], "what was left is known and goes with the layer"
+
+
+def test_what_was_never_deployed_whole_is_gone_after_its_rollback(slow):
+    layer = slow.name("gone")
+    modules = """landfall:
+  on_failure: rollback
+modules:
+  - name: events
+    type: sns
+  - name: worker
+    type: iam-role
+    allowed_services: [lambda.amazonaws.com]"""
+    slow.proxy.set(rule("error", times=None, operation="CreateRole", with_={"status": 400, "code": "InvalidInput"}))
+    failed = slow.deploy(f"{layer}.yaml", config(layer, modules), layer)
+    assert (failed["status"], failed["message"]) == ("failed", f"worker failed; rolled back by {layer}/2"), failed
+    assert rollback_of(slow, layer, 1)["outcome"] == "rolled-back"
+    assert slow.tagged(layer) == []
+    assert slow.get(f"/layers/{layer}")["status"] == "destroyed"

@@ -83,7 +83,7 @@ pub fn history_table(ui: &Ui, deployments: &[Deployment], now: Timestamp) -> Str
         .map(|deployment| {
             let what = match deployment.outcome.as_deref() {
                 Some("no-changes") => "no changes".to_owned(),
-                Some("planned" | "changed" | "destroyed") | None => changes(deployment),
+                Some("planned" | "changed" | "destroyed" | "rolled-back") | None => changes(deployment),
                 Some(other) => other.to_owned(),
             };
             let message = deployment.message.as_deref().and_then(|text| text.lines().next()).unwrap_or_default();

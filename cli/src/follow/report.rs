@@ -125,6 +125,7 @@ fn succeeded(ui: &Ui, ended: &Ended, outputs: &Value) {
     let text = match deployment.outcome.as_deref() {
         Some("no-changes") => format!("{} had nothing to change; looked at in {took}.", deployment.id()),
         Some("planned") => format!("Planned in {took}; nothing was changed."),
+        Some("rolled-back") => format!("{layer} is as it was deployed last, but for what stores data, in {took}."),
         Some("destroyed") if had_nothing(ended) => format!("{layer} had nothing to destroy; looked at in {took}."),
         Some("destroyed") if counts.is_empty() => format!("{layer} is gone, after {took}."),
         Some("destroyed") => format!("{layer} is gone: {counts} in {took}."),

@@ -7,6 +7,8 @@ const WHEN: Enum = Enum { words: &["risky", "always", "never"], former: &[] };
 
 const LOOKS: Enum = Enum { words: &["daily", "off"], former: &[] };
 
+const ON_FAILURE: Enum = Enum { words: &["hold", "rollback"], former: &[] };
+
 /// A moment in UTC, to the second, or the beginning of a day.
 const MOMENT: Pattern = Pattern {
     regex: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?Z)?$",
@@ -63,5 +65,12 @@ pub(crate) const SETTINGS: &[Input] = &[
         Type::List { of: &Type::Object(WINDOW), min: 0, max: 20, distinct: false },
         Default::Null,
         "Times in which no deployment of the layer begins; for an environment also none of its services",
+    ),
+    Input::optional(
+        "on_failure",
+        Type::Enum(&ON_FAILURE),
+        Default::Text("hold"),
+        "What follows a deployment that failed: what exists is held, or the layer is brought back to what was deployed \
+         last; what stores data is never deleted by that",
     ),
 ];

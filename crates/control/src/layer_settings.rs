@@ -18,6 +18,19 @@ pub struct LayerSettings {
     pub freeze: Vec<FreezeWindow>,
     /// Time between two looks for drift; `None` when nothing looks by itself.
     pub drift: Option<Duration>,
+    /// What follows a deployment that failed.
+    pub on_failure: OnFailure,
+}
+
+/// What follows a deployment that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// What exists is held, for a deployment that goes on with it.
+    #[default]
+    Hold,
+    /// The layer is brought back to what was deployed last.
+    Rollback,
 }
 
 /// Who has to approve what.
@@ -60,6 +73,8 @@ struct Raw {
     /// Layers that were deployed before there was such a setting have none.
     #[serde(default)]
     drift: Option<Short<Looks, LooksWord>>,
+    #[serde(default)]
+    on_failure: OnFailure,
 }
 
 #[derive(Debug, Deserialize)]
@@ -105,7 +120,8 @@ impl LayerSettings {
     /// # Errors
     /// What this version does not understand.
     pub fn read(settings: &Value) -> Result<Self, Refusal> {
-        let none = Self { approval: Approval::DEFAULT, freeze: Vec::new(), drift: Some(DAILY) };
+        let none =
+            Self { approval: Approval::DEFAULT, freeze: Vec::new(), drift: Some(DAILY), on_failure: OnFailure::Hold };
         if settings.is_null() {
             return Ok(none);
         }
@@ -126,7 +142,7 @@ impl LayerSettings {
             Some(Short::Word(LooksWord::Off)) => None,
             Some(Short::Word(LooksWord::Daily)) | None => Some(DAILY),
         };
-        Ok(Self { approval, freeze, drift })
+        Ok(Self { approval, freeze, drift, on_failure: raw.on_failure })
     }
 }
 
@@ -168,6 +184,14 @@ mod tests {
         assert!(whole.separate);
         assert_eq!(whole.patience(), Duration::from_secs(2 * 86_400));
         assert_eq!(read(&Value::Null).approval, Approval::DEFAULT);
+    }
+
+    #[test]
+    fn a_failure_holds_what_exists_unless_the_settings_say_otherwise() {
+        let on_failure =
+            |value: Value| read(&json!({ "approval": "risky", "freeze": null, "on_failure": value })).on_failure;
+        assert_eq!((on_failure(json!("hold")), on_failure(json!("rollback"))), (OnFailure::Hold, OnFailure::Rollback));
+        assert_eq!(read(&json!({ "approval": "risky", "freeze": null })).on_failure, OnFailure::Hold);
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod trouble;
 pub use accept::Checked;
 pub use drift::{Acceptable, NotAcceptable, acceptable, accepted, withdrawable};
 pub use entry::{Control, request_config, serve};
-pub use layer_settings::{Approval, LayerSettings, When};
+pub use layer_settings::{Approval, LayerSettings, OnFailure, When};
 pub use load::{ChosenEnvironment, Loaded, LoadedFile, Object};
 pub use metrics::{CHANGES_WAITING_TOO_LONG, EXECUTIONS_DIED, LEASES_EXPIRED, NAMESPACE};
 pub use refusal::Refusal;

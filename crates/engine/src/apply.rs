@@ -149,7 +149,7 @@ impl Step<'_> {
         let planned = judged.change;
         match planned.action {
             Action::Keep | Action::Create | Action::Delete => {
-                if !entry.is_some_and(|entry| entry.records(node, &desired)) {
+                if !judged.spared && !entry.is_some_and(|entry| entry.records(node, &desired)) {
                     self.recorder.applied(node, &desired, &seen.id, &seen.attributes).await?;
                 }
                 Ok(End::Done { action: Action::Keep, attributes: seen.attributes.clone() })

@@ -43,6 +43,9 @@ impl<L: Lookup> Erased for Looked<L> {
     fn data(&self) -> Option<&'static str> {
         None
     }
+    fn stores(&self) -> bool {
+        false
+    }
     fn tagged(&self) -> bool {
         false
     }

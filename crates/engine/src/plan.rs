@@ -25,9 +25,11 @@ pub(crate) fn lookup(known: &Known, token: &Token) -> Option<Value> {
     }
 }
 
-/// Drift that a module leaves alone.
+/// What a module leaves alone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Leave {
+    /// Whether it is a rollback, which leaves what stores data.
+    pub data: bool,
     /// Attributes that the config says to ignore.
     pub ignored: Vec<String>,
     /// Values that somebody accepted.
@@ -42,6 +44,8 @@ pub(crate) struct Judged {
     pub left: Vec<LeftAlone>,
     /// The desired properties with what is left alone as it is now: what an update writes.
     pub desired: Value,
+    /// It stays although it is not as desired, because it stores data.
+    pub spared: bool,
 }
 
 /// What happens to the graph's resources.
@@ -71,12 +75,12 @@ pub(crate) fn changes(
         }
         let resolved = resolve(&node.desired, &|token| lookup(known, token));
         let desired = node.kind.0.canonical(resolved.value);
-        let Judged { change, left, .. } = judge(node, &desired, entry, seen, leave);
+        let Judged { change, left, spared, .. } = judge(node, &desired, entry, seen, leave);
         if matches!(change.action, Action::Keep | Action::Update) {
             known.extend(seen.map(|seen| (node.name.clone(), seen.attributes.clone())));
         }
         planned.unrecorded |=
-            change.action == Action::Keep && !entry.is_some_and(|entry| entry.records(node, &desired));
+            change.action == Action::Keep && !spared && !entry.is_some_and(|entry| entry.records(node, &desired));
         planned.resources.push(change);
         planned.left.extend(left);
     }
@@ -105,6 +109,11 @@ pub(crate) fn judge(node: &Node, desired: &Value, entry: Option<&Entry>, seen: O
     if let Some(Status::Failed(why)) = present.map(|seen| &seen.status) {
         action = Action::Replace;
         reason = format!("AWS gave up on it: {why}");
+    }
+    let spared = leave.data && action == Action::Replace && kind.0.stores();
+    if spared {
+        (action, risk) = (Action::Keep, Risk::Low);
+        reason = format!("a rollback leaves it: replacing it loses {}", kind.0.data().unwrap_or("what is in it"));
     }
     match action {
         Action::Replace => {
@@ -141,10 +150,10 @@ pub(crate) fn judge(node: &Node, desired: &Value, entry: Option<&Entry>, seen: O
         action,
         risk,
         reason,
-        attributes,
+        attributes: if spared { Vec::new() } else { attributes },
         note: String::new(),
     };
-    Judged { change, left, desired: leaving.desired }
+    Judged { change, left, desired: leaving.desired, spared }
 }
 
 /// The deletion of a resource that the config no longer has; without `seen` that of an interrupted creation, of which

@@ -217,6 +217,9 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     const FIELDS: &'static [Field] = &[];
     /// What is lost when it is deleted, for example `the messages in the queue`. `None`: nothing.
     const DATA: Option<&'static str> = None;
+    /// Whether that is stored in it, so that a rollback leaves it. Not so where AWS refuses to delete what is in use, or
+    /// where only an identity is lost.
+    const STORES: bool = Self::DATA.is_some();
     /// Whether it has tags. The engine fills the property `tags`.
     const TAGGED: bool = true;
     /// What a reader should know when it is deleted, for example a deletion window.
@@ -253,6 +256,7 @@ pub(crate) trait Erased: Send + Sync {
     fn kind(&self) -> &'static str;
     fn fields(&self) -> &'static [Field];
     fn data(&self) -> Option<&'static str>;
+    fn stores(&self) -> bool;
     fn tagged(&self) -> bool;
     fn delete_note(&self) -> &'static str;
     fn named(&self) -> bool;
@@ -277,6 +281,9 @@ impl<R: Resource> Erased for Typed<R> {
     }
     fn data(&self) -> Option<&'static str> {
         R::DATA
+    }
+    fn stores(&self) -> bool {
+        R::STORES
     }
     fn tagged(&self) -> bool {
         R::TAGGED

@@ -43,6 +43,10 @@ impl Recorder {
             return self.wait(update, retry_after, report.waits_text(), limits).await;
         }
         if subject.module.change == ModuleChange::Destroy {
+            // A module of which a rollback leaves something stays known, so that a later deployment finds it.
+            if !subject.spared.is_empty() {
+                return self.end(update, Outcome::Done).await;
+            }
             self.writer().module_removed(self.module()).await.map_err(state)?;
         } else {
             let record = ModuleRecord {

@@ -1,10 +1,10 @@
 //! A module of a run, built and looked at: what a step would do with it now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use landfall_aws::{Error, Kind, Result};
-use landfall_plan::{Action, ModuleChange, ModulePlan, ResourceChange, RunModule, Token, resolve};
+use landfall_plan::{Action, ModuleChange, ModulePlan, PlanRequest, ResourceChange, RunModule, Token, resolve};
 use serde_json::Value;
 
 use crate::context::Context;
@@ -29,6 +29,8 @@ pub(crate) struct Subject {
     pub recorded_outputs: Option<Value>,
     pub defaults: BTreeMap<String, Value>,
     pub leave: Leave,
+    /// What the config no longer has and a rollback leaves.
+    pub spared: Vec<Leftover>,
 }
 
 /// What building a module gives.
@@ -70,7 +72,7 @@ impl Engine {
             Token::Attribute { .. } => None,
         };
         let mut defaults = BTreeMap::new();
-        let mut leave = Leave::default();
+        let mut leave = Leave { data: run.request == PlanRequest::Rollback, ..Leave::default() };
         let mut built = Built { nodes: Vec::new(), notes: Vec::new(), outputs: Value::Null };
         if module.change != ModuleChange::Destroy {
             let config = run.layer.modules.iter().find(|config| config.name == module.name).ok_or_else(|| {
@@ -88,15 +90,32 @@ impl Engine {
             leave.ignored.clone_from(&config.ignore_drift);
             leave.accepted = run.accepted.get(&module.name).cloned().unwrap_or_default();
         }
-        let Built { nodes, notes, outputs } = built;
+        let Built { nodes, mut notes, outputs } = built;
         let leftovers = leftovers(&nodes, &journal, &M::resources())?;
         let owner =
             crate::observe::Owner { layer: &request.layer, module: &request.module, number: request.number, settle };
         let trusted = if run.resumes.is_some() { trusted(&nodes, &journal) } else { BTreeMap::new() };
         let mut seen = observe(self.aws(), &owner, &nodes, &leftovers, &journal, &trusted).await?;
         seen.extend(trusted);
+        let (spared, leftovers) = if leave.data { spared(leftovers, &seen) } else { (Vec::new(), leftovers) };
+        notes.extend(spared.iter().map(|left| match left.kind.0.data() {
+            Some(data) => format!("{} is left: deleting it loses {data}", left.name),
+            None => format!("{} is left: what is left needs it", left.name),
+        }));
         let recorded_outputs = deployed.get(&request.module).map(|deployed| deployed.outputs.clone());
-        Ok(Subject { module, nodes, notes, outputs, leftovers, journal, seen, recorded_outputs, defaults, leave })
+        Ok(Subject {
+            module,
+            nodes,
+            notes,
+            outputs,
+            leftovers,
+            journal,
+            seen,
+            recorded_outputs,
+            defaults,
+            leave,
+            spared,
+        })
     }
 }
 
@@ -183,6 +202,29 @@ impl Subject {
     pub(crate) fn kind_of(&self, resource: &str) -> Option<Registered> {
         self.nodes.iter().find(|node| node.name == resource).map(|node| node.kind)
     }
+}
+
+/// What a rollback leaves of what the config no longer has, and what it removes. What stores data stays if there is any
+/// of it, and with it whatever it needs.
+fn spared(leftovers: Vec<Leftover>, seen: &BTreeMap<String, Seen>) -> (Vec<Leftover>, Vec<Leftover>) {
+    let mut stays: BTreeSet<String> = leftovers
+        .iter()
+        .filter(|left| left.kind.0.stores() && (seen.contains_key(&left.name) || left.entry.is_open_intent()))
+        .map(|left| left.name.clone())
+        .collect();
+    loop {
+        let needed: BTreeSet<String> = leftovers
+            .iter()
+            .filter(|left| stays.contains(&left.name))
+            .flat_map(|left| left.entry.needs.iter().cloned())
+            .filter(|need| !stays.contains(need))
+            .collect();
+        if needed.is_empty() {
+            break;
+        }
+        stays.extend(needed);
+    }
+    leftovers.into_iter().partition(|left| stays.contains(&left.name))
 }
 
 /// What a deployment that goes on with another one believes without asking AWS: resources that the journal records as

@@ -15,6 +15,9 @@ pub enum PlanRequest {
     Deploy,
     /// Remove the layer.
     Destroy,
+    /// Bring the layer back to what was deployed last, after a deployment that failed. Nothing that stores data is
+    /// deleted or replaced.
+    Rollback,
 }
 
 /// How many resources change, by what is done to them.

@@ -111,6 +111,7 @@ impl Page {
 fn header(page: &mut Page, plan: &Plan) {
     let title = match plan.request {
         PlanRequest::Deploy => format!("Plan to deploy {}", page.tone(Tone::Strong, &plan.layer)),
+        PlanRequest::Rollback => format!("Plan to roll back {}", page.tone(Tone::Strong, &plan.layer)),
         PlanRequest::Destroy => {
             format!("Plan to {} {}", page.tone(Tone::Delete, "destroy"), page.tone(Tone::Strong, &plan.layer))
         }
@@ -147,6 +148,7 @@ fn nothing(page: &mut Page, plan: &Plan) {
     let strong = page.tone(Tone::Strong, "No changes.");
     let rest = match plan.request {
         PlanRequest::Deploy => "is as the config says.",
+        PlanRequest::Rollback => "has nothing to roll back.",
         PlanRequest::Destroy => "has nothing to destroy.",
     };
     page.line(0, &format!("{strong} {} {rest}", plan.layer));
@@ -166,9 +168,14 @@ fn is_shown(module: &ModulePlan) -> bool {
 fn render_module(page: &mut Page, plan: &Plan, module: &ModulePlan) {
     page.line(0, "");
     let mut heading = format!("{}  {}", page.tone(Tone::Strong, &module.module), page.tone(Tone::Quiet, &module.kind));
-    if module.change == ModuleChange::Destroy && plan.request == PlanRequest::Deploy {
+    let gone = match plan.request {
+        PlanRequest::Deploy => Some("destroyed: no longer in the config"),
+        PlanRequest::Rollback => Some("removed: not in what was deployed last"),
+        PlanRequest::Destroy => None,
+    };
+    if let Some(gone) = gone.filter(|_| module.change == ModuleChange::Destroy) {
         heading.push_str("  ");
-        heading.push_str(&page.tone(Tone::Delete, "destroyed: no longer in the config"));
+        heading.push_str(&page.tone(Tone::Delete, gone));
     }
     page.line(0, &heading);
     for note in &module.notes {

@@ -26,6 +26,8 @@ pub enum Action {
     Destroy,
     /// Look what of the layer is not as it was deployed last, change nothing.
     Drift,
+    /// Bring the layer back to what was deployed last, after a deployment that failed.
+    Rollback,
 }
 
 impl Action {
@@ -98,6 +100,8 @@ pub enum Outcome {
     Destroyed,
     /// What drifted was looked for, nothing else.
     Looked,
+    /// The layer is as it was before the deployment that failed, but for what stores data.
+    RolledBack,
 }
 
 /// Where a change came from.

@@ -91,6 +91,11 @@ impl Store {
             if let Some(busy) = queue.running.or(queue.waiting).filter(|_| looks) {
                 return Err(StateError::conflict(format!("deployment {}/{busy} comes first", change.layer)));
             }
+            // What somebody wants of the layer by now comes before going back to what it was.
+            let yields = change.action == Action::Rollback;
+            if let Some(waiting) = queue.waiting.filter(|_| yields) {
+                return Err(StateError::conflict(format!("deployment {}/{waiting} comes first", change.layer)));
+            }
             let owner = layer.as_ref().filter(|layer| layer.is_alive(queue)).and_then(|layer| layer.key.clone());
             if let Some(key) = owner.filter(|owner| rejected.is_none() && *owner != change.source.key) {
                 // The same change again may come after its layer went to another key.
@@ -171,7 +176,8 @@ impl Store {
             let now = self.now();
             let deployment = self.deployment(layer, waiting).await?;
             let mut guards = Vec::new();
-            if !deployment.action.only_looks() {
+            // A freeze keeps changes from beginning; a rollback is the end of one that began.
+            if !deployment.action.only_looks() && deployment.action != Action::Rollback {
                 let environment = deployment.environment_choice.as_deref().filter(|environment| *environment != layer);
                 if let Some(freeze) = self.freeze_of(layer, &deployment.freeze_windows, environment).await? {
                     self.waits_for(&deployment, &freeze.sentence()).await?;

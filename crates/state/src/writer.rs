@@ -284,6 +284,17 @@ impl<'a> Writer<'a> {
         self.write(writes, "the layer").await
     }
 
+    /// Records that a layer is again as it was deployed last.
+    pub async fn layer_rolled_back(&self) -> Result<(), StateError> {
+        let now = self.store.now();
+        let update = Write::update(self.pk(), keys::LAYER, "SET #status = :status, updated_at = :now")
+            .when("attribute_exists(pk)")
+            .name("#status", "status")
+            .value(":status", attribute(&LayerStatus::Deployed)?)
+            .value(":now", attribute(&now)?);
+        self.write(vec![update], "the layer").await
+    }
+
     /// Records the run document of a deployment.
     pub async fn run_recorded(&self, number_: u64, run: &DocumentRef) -> Result<(), StateError> {
         let update = Write::update(self.pk(), keys::deployment(number_), "SET #run = :run")

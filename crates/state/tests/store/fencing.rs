@@ -22,7 +22,7 @@ on_both_stores!(
 );
 
 /// Every method of the writer that writes. [`no_method_is_forgotten`] compares it with the source.
-pub(crate) const METHODS: [&str; 15] = [
+pub(crate) const METHODS: [&str; 16] = [
     "begin_runs",
     "intend",
     "intend_creation",
@@ -33,6 +33,7 @@ pub(crate) const METHODS: [&str; 15] = [
     "module_removed",
     "layer_deployed",
     "layer_destroyed",
+    "layer_rolled_back",
     "run_recorded",
     "plan_recorded",
     "run_update",
@@ -105,6 +106,7 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
             writer.layer_deployed(deployed).await
         }
         "layer_destroyed" => writer.layer_destroyed(None).await,
+        "layer_rolled_back" => writer.layer_rolled_back().await,
         "run_recorded" => writer.run_recorded(number, &document).await,
         "plan_recorded" => {
             let summary = PlanSummary::default();

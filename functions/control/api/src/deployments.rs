@@ -91,6 +91,10 @@ pub(crate) async fn create(
             let hint = format!("POST /layers/{layer}/drift, or: landfall drift {layer}");
             return Err(ApiError::invalid("a look for drift has a path of its own", hint));
         }
+        Action::Rollback => {
+            let hint = "`on_failure: rollback` under `landfall` in the file has it follow every deployment that fails";
+            return Err(ApiError::invalid("a rollback is not asked for", hint));
+        }
         Action::Deploy | Action::Plan => configured(&control, &layer, &create).await?,
     };
     Ok((StatusCode::ACCEPTED, Json(queue(&control, &layer, create.action, source, checked, caller, None).await?)))

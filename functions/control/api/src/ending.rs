@@ -116,14 +116,16 @@ pub(crate) async fn resume(
     refuse_to_resume(&control, &before).await?;
     let (source, checked) = match before.action {
         Action::Destroy => destroyed(&control, &layer).await?,
-        Action::Deploy | Action::Plan | Action::Drift if resume.same_config => {
+        Action::Deploy | Action::Plan | Action::Drift | Action::Rollback
+            if resume.same_config || before.action == Action::Rollback =>
+        {
             let checked = Checked {
                 environment: before.environment_choice.clone(),
                 freeze_windows: before.freeze_windows.clone(),
             };
             (before.source.clone(), checked)
         }
-        Action::Deploy | Action::Plan | Action::Drift => {
+        Action::Deploy | Action::Plan | Action::Drift | Action::Rollback => {
             configured(&control, &layer, &Create::newest(before.environment_choice.clone())).await?
         }
     };

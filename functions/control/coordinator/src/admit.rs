@@ -86,6 +86,7 @@ fn doing(deployment: &Deployment) -> String {
         Action::Deploy => "deploying",
         Action::Plan => "planning",
         Action::Drift => "looking at",
+        Action::Rollback => "rolling back",
         Action::Destroy => "destroying",
     };
     format!("{verb} {}", deployment.id())

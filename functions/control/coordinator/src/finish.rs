@@ -10,8 +10,8 @@ use landfall_state::{
     Phase, Run, Scope, StateError, Status,
 };
 
-use crate::Failure;
 use crate::verdict::verdict;
+use crate::{Failure, rollback};
 
 /// What is known of a deployment that ends.
 pub(crate) struct Ending<'a> {
@@ -44,12 +44,15 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
             return Err(error.into());
         }
         let runs = runs?;
-        let end = verdict(&deployment, &runs, ending.error.as_ref());
+        let mut end = verdict(&deployment, &runs, ending.error.as_ref());
         if end.status != Status::Succeeded
             && let Err(error) = keep_report(control, &deployment, &runs).await
         {
             // The end of a deployment does not hang on its report.
             tracing::error!(deployment = %deployment.id(), %error, "the report could not be made");
+        }
+        if let Some(what) = rollback::queue(control, &deployment, &runs, &end).await? {
+            end.message = Some(end.message.map_or(what.clone(), |message| format!("{message}; {what}")));
         }
         if let Some(lease) = &lease {
             record_layer(control, &deployment, &runs, &end, lease).await?;
@@ -139,6 +142,9 @@ async fn record_layer(
         writer.drift_settled(true).await?;
         return Ok(());
     }
+    if deployment.action == Action::Rollback {
+        return rollback::record(control, deployment, end, lease).await;
+    }
     let touched = end.status == Status::Succeeded || runs.iter().any(|run| run.started_at.is_some());
     if !touched || deployment.action == Action::Destroy {
         return Ok(());
@@ -195,6 +201,7 @@ fn summary(deployment: &Deployment) -> String {
         Some(Outcome::Planned) => "the plan is made".to_owned(),
         Some(Outcome::Looked) => "what drifted is recorded".to_owned(),
         Some(Outcome::Destroyed) => "the layer is gone".to_owned(),
+        Some(Outcome::RolledBack) => "the layer is as it was deployed last, but for what stores data".to_owned(),
         None => "the deployment ended".to_owned(),
     }
 }

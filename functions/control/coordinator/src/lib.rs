@@ -4,6 +4,7 @@ mod admit;
 mod drift;
 mod finish;
 mod gates;
+mod rollback;
 mod sweep;
 mod verdict;
 mod watch;

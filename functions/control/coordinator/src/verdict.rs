@@ -59,6 +59,7 @@ pub(crate) fn verdict(deployment: &Deployment, runs: &[Run], error: Option<&Fail
         Action::Plan => Outcome::Planned,
         Action::Drift => Outcome::Looked,
         Action::Destroy => Outcome::Destroyed,
+        Action::Rollback => Outcome::RolledBack,
         Action::Deploy if changed => Outcome::Changed,
         Action::Deploy => Outcome::NoChanges,
     };

@@ -197,10 +197,13 @@ fn spread(modules: &mut [ModulePlan]) {
     }
 }
 
-/// `landfall: { approval: always | never | risky }` of the layer; a destroy always asks.
+/// `landfall: { approval: always | never | risky }` of the layer; a destroy always asks, a rollback never: it loses
+/// nothing, and it was asked for with `on_failure`.
 fn needs_approval(plan: &Plan, risk: Risk, when: When) -> bool {
-    if plan.request == PlanRequest::Destroy {
-        return !plan.is_empty();
+    match plan.request {
+        PlanRequest::Destroy => return !plan.is_empty(),
+        PlanRequest::Rollback => return false,
+        PlanRequest::Deploy => {}
     }
     match when {
         When::Always => true,

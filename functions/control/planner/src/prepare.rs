@@ -142,6 +142,11 @@ async fn run(control: &Control, deployment: &Deployment) -> Result<RunDocument, 
     let (layer, environment, files, warnings) = match deployment.action {
         Action::Destroy => (destroyed(&deployment.layer, record), None, Vec::new(), Vec::new()),
         Action::Drift => deployed(control, name, record.as_ref()).await?,
+        Action::Rollback if record.as_ref().is_some_and(|record| record.config.is_some()) => {
+            deployed(control, name, record.as_ref()).await?
+        }
+        // It never was deployed whole: what was made of it goes.
+        Action::Rollback => (destroyed(name, record), None, Vec::new(), Vec::new()),
         Action::Deploy | Action::Plan => {
             let loaded = load(control, deployment).await?;
             refuse_to_move(&loaded.0, record.as_ref().filter(|_| !records.is_empty()))?;
@@ -159,7 +164,11 @@ async fn run(control: &Control, deployment: &Deployment) -> Result<RunDocument, 
         layer,
         number: deployment.number,
         resumes: deployment.resumes,
-        request: if deployment.action == Action::Destroy { PlanRequest::Destroy } else { PlanRequest::Deploy },
+        request: match deployment.action {
+            Action::Deploy | Action::Plan | Action::Drift => PlanRequest::Deploy,
+            Action::Destroy => PlanRequest::Destroy,
+            Action::Rollback => PlanRequest::Rollback,
+        },
         environment,
         partition: control.settings.partition().to_owned(),
         modules,

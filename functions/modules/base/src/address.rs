@@ -21,6 +21,7 @@ pub struct Address {
 impl Resource for Address {
     const KIND: &'static str = "AWS::EC2::EIP";
     const DATA: Option<&'static str> = Some("the public address, which others may have allowed");
+    const STORES: bool = false;
     const NAMED: bool = false;
 
     fn name(_properties: &Value) -> Option<String> {

@@ -34,6 +34,7 @@ impl Resource for Subnet {
         Field { name: "zone_id", on_change: OnChange::Replace },
     ];
     const DATA: Option<&'static str> = Some("everything that runs in the subnet");
+    const STORES: bool = false;
     const NAMED: bool = false;
 
     fn name(_properties: &Value) -> Option<String> {

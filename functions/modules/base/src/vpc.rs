@@ -32,6 +32,7 @@ impl Resource for Vpc {
         Field { name: "dns_hostnames", on_change: OnChange::Disruptive },
     ];
     const DATA: Option<&'static str> = Some("the network with everything that runs in it");
+    const STORES: bool = false;
     const NAMED: bool = false;
 
     fn name(_properties: &Value) -> Option<String> {

@@ -16,6 +16,8 @@ pub enum Action {
     Destroy,
     /// Look what is not as it was deployed, change nothing.
     Drift,
+    /// Bring the layer back to what was deployed last, after a deployment that failed. Only `on_failure` asks for it.
+    Rollback,
 }
 
 /// Where a deployment stands. All but `queued` and `running` are final.
@@ -68,6 +70,8 @@ pub enum Outcome {
     Destroyed,
     /// What drifted was looked for, nothing else.
     Looked,
+    /// The layer is as it was deployed last, but for what stores data.
+    RolledBack,
 }
 
 /// What is decided on a plan.
