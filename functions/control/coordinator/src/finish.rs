@@ -161,25 +161,25 @@ async fn record_layer(
         landfall_plan::LayerScope::Service => Scope::Service,
     };
     let settings = LayerSettings::of(&run.0.layer).map_err(|refusal| refusal.summary())?;
-    writer
-        .layer_deployed(Deployed {
-            scope,
-            environment: &run.0.layer.environment,
-            org_name: &run.0.layer.org_name,
-            region: &run.0.layer.region,
-            account_id: &run.0.layer.account_id,
-            status: Some(if succeeded { LayerStatus::Deployed } else { LayerStatus::Failed }),
-            config,
-            freeze_windows: &settings.freeze,
-            settings: &run.0.layer.settings,
-        })
-        .await?;
-    // One that went on with another asked AWS only about the rest.
-    if succeeded && deployment.resumes.is_none() {
-        let news = writer.drift_settled(false).await?;
-        if !news.is_empty() {
-            control.tell_of_drift(&deployment.layer, deployment.number, &news).await;
-        }
+    let deployed = Deployed {
+        scope,
+        environment: &run.0.layer.environment,
+        org_name: &run.0.layer.org_name,
+        region: &run.0.layer.region,
+        account_id: &run.0.layer.account_id,
+        status: Some(if succeeded { LayerStatus::Deployed } else { LayerStatus::Failed }),
+        config,
+        freeze_windows: &settings.freeze,
+        settings: &run.0.layer.settings,
+    };
+    // One that went on with another asked AWS only about the rest: what drifted may still be there.
+    if !succeeded || deployment.resumes.is_some() {
+        writer.layer_deployed(deployed).await?;
+        return Ok(());
+    }
+    let ((), news) = tokio::try_join!(writer.layer_deployed(deployed), writer.drift_settled(false))?;
+    if !news.is_empty() {
+        control.tell_of_drift(&deployment.layer, deployment.number, &news).await;
     }
     Ok(())
 }
