@@ -9,6 +9,7 @@ use crate::deployment::Phase;
 use crate::error::StateError;
 use crate::keys;
 use crate::limits::{MESSAGE, shortened};
+use crate::secret::Secret;
 use crate::store::{Store, Write, attribute, text};
 
 /// What was decided.
@@ -59,9 +60,9 @@ pub struct ApprovalRequest<'a> {
     pub not_by: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Pending {
-    task_token: String,
+    task_token: Secret,
 }
 
 impl Store {
@@ -73,7 +74,7 @@ impl Store {
         &self,
         layer: &str,
         number: u64,
-        task_token: &str,
+        task_token: &Secret,
         asked: ApprovalRequest<'_>,
     ) -> Result<(), StateError> {
         let now = self.now();
@@ -94,8 +95,9 @@ impl Store {
                 .value(":running", text("running"))
                 .value(":approval", attribute(&approval)?)
                 .value(":phase", attribute(&Phase::AwaitingApproval)?);
-        let token =
-            Write::put(keys::layer(layer), keys::approval(number), &Pending { task_token: task_token.to_owned() })?;
+        // Written past serde, which cannot serialize it: this record is the only one that is meant to hold it.
+        let token = Write::update(keys::layer(layer), keys::approval(number), "SET task_token = :token")
+            .value(":token", text(task_token.expose()));
         self.expect(vec![ask, token], || StateError::conflict(format!("deployment {layer}/{number} does not run")))
             .await
     }
@@ -113,7 +115,7 @@ impl Store {
         decision: Decision,
         by: &str,
         reason: Option<&str>,
-    ) -> Result<String, StateError> {
+    ) -> Result<Secret, StateError> {
         let deployment = self.deployment(layer, number).await?;
         let id = deployment.id();
         let Some(approval) = deployment.approval else {
@@ -157,7 +159,7 @@ impl Store {
     }
 
     /// Token of the execution that waits for an approval.
-    pub(crate) async fn approval_token(&self, layer: &str, number: u64) -> Result<Option<String>, StateError> {
+    pub(crate) async fn approval_token(&self, layer: &str, number: u64) -> Result<Option<Secret>, StateError> {
         let pending: Option<Pending> = self.get(&keys::layer(layer), &keys::approval(number)).await?;
         Ok(pending.map(|pending| pending.task_token))
     }

@@ -9,6 +9,7 @@ use crate::deployment::{Finished, Phase, Status};
 use crate::error::StateError;
 use crate::keys;
 use crate::limits::{MESSAGE, shortened};
+use crate::secret::Secret;
 use crate::store::{Store, Write, attribute, text};
 
 /// Who cancelled a deployment, when and why.
@@ -39,7 +40,7 @@ pub enum Cancelled {
     /// It waits for an approval: this token is to be failed with [`CANCELLED`].
     Waits {
         /// Task token of the waiting execution.
-        task_token: String,
+        task_token: Secret,
     },
     /// It works. It brings what it has begun to an end, begins nothing more and ends.
     Told,

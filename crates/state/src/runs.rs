@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::StateError;
 use crate::keys;
 use crate::limits::{FAILURE, shortened};
+use crate::secret::Secret;
 use crate::store::{Store, Write, text};
 
 /// How far the run of a module is.
@@ -119,9 +120,9 @@ pub struct Run {
     /// AWS calls it made, by `service.Operation`.
     #[serde(default)]
     pub calls: BTreeMap<String, u64>,
-    /// Token of the execution that waits for its needs. Never leaves the store through an API.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task_token: Option<String>,
+    /// Token of the execution that waits for its needs. It is read from the record and never written out again.
+    #[serde(default, skip_serializing)]
+    pub task_token: Option<Secret>,
     /// When its first step began. Left out until then: a null would count as existing in `if_not_exists`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -195,7 +196,7 @@ pub struct Wake {
     /// Module that waited.
     pub module: String,
     /// Its task token.
-    pub task_token: String,
+    pub task_token: Secret,
     /// What to tell it.
     pub outcome: WakeOutcome,
 }
@@ -271,11 +272,11 @@ impl Store {
         layer: &str,
         number: u64,
         module: &str,
-        task_token: &str,
+        task_token: &Secret,
     ) -> Result<Gate, StateError> {
         let leave = Write::update(keys::layer(layer), keys::run(number, module), "SET task_token = :token")
             .when("attribute_exists(pk)")
-            .value(":token", text(task_token));
+            .value(":token", text(task_token.expose()));
         let what = format!("the run of module {module} in {layer}/{number}");
         self.expect(vec![leave], || StateError::not_found(what.clone())).await?;
         let runs = self.runs(layer, number).await?;
@@ -309,7 +310,7 @@ impl Store {
     pub async fn woken(&self, layer: &str, number: u64, wake: &Wake) -> Result<(), StateError> {
         let write = Write::update(keys::layer(layer), keys::run(number, &wake.module), "REMOVE task_token")
             .when("task_token = :token")
-            .value(":token", text(wake.task_token.clone()));
+            .value(":token", text(wake.task_token.expose()));
         self.transact(vec![write]).await?;
         Ok(())
     }

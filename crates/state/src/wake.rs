@@ -6,6 +6,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::cancel::CANCELLED;
 use crate::error::StateError;
 use crate::runs::{RunStatus, Wake, WakeOutcome};
+use crate::secret::Secret;
 use crate::store::Store;
 
 impl Store {
@@ -19,7 +20,7 @@ impl Store {
         cause: &str,
     ) -> Result<(), StateError> {
         for run in self.runs(layer, number).await? {
-            if let Some(token) = run.task_token.as_deref().filter(|_| run.status == RunStatus::Waiting) {
+            if let Some(token) = run.task_token.as_ref().filter(|_| run.status == RunStatus::Waiting) {
                 fail(sfn, token, error, cause).await?;
             }
         }
@@ -67,13 +68,16 @@ impl Store {
 }
 
 /// Ends the wait behind a task token well.
-pub async fn succeed(sfn: &aws_sdk_sfn::Client, token: &str, output: &str) -> Result<(), StateError> {
-    settled("SendTaskSuccess", sfn.send_task_success().task_token(token).output(output).send().await)
+pub async fn succeed(sfn: &aws_sdk_sfn::Client, token: &Secret, output: &str) -> Result<(), StateError> {
+    settled("SendTaskSuccess", sfn.send_task_success().task_token(token.expose()).output(output).send().await)
 }
 
 /// Ends the wait behind a task token with an error.
-pub async fn fail(sfn: &aws_sdk_sfn::Client, token: &str, error: &str, cause: &str) -> Result<(), StateError> {
-    settled("SendTaskFailure", sfn.send_task_failure().task_token(token).error(error).cause(cause).send().await)
+pub async fn fail(sfn: &aws_sdk_sfn::Client, token: &Secret, error: &str, cause: &str) -> Result<(), StateError> {
+    settled(
+        "SendTaskFailure",
+        sfn.send_task_failure().task_token(token.expose()).error(error).cause(cause).send().await,
+    )
 }
 
 /// A token that was used before, or whose execution is over, needs no more waking.

@@ -350,12 +350,14 @@ impl<'a> Writer<'a> {
     pub async fn run_update(&self, number_: u64, module: &str, update: &RunUpdate) -> Result<(), StateError> {
         let now = self.store.now();
         let finished = if update.status.is_settled() { ", finished_at = :now" } else { "" };
+        // Whoever waited goes on or gives up: its token was used, and is of no use to anybody but a thief.
+        let used = if update.status == RunStatus::Waiting { "" } else { " REMOVE task_token" };
         let write = Write::update(
             self.pk(),
             keys::run(number_, module),
             format!(
                 "SET #status = :status, #reason = :reason, #error = :error, failures = :failures, counts = :counts, calls = :calls, \
-                 started_at = if_not_exists(started_at, :now){finished}"
+                 started_at = if_not_exists(started_at, :now){finished}{used}"
             ),
         )
         .when("attribute_exists(pk) AND NOT (#status IN (:done, :failed, :skipped, :cancelled, :unchanged))")

@@ -223,7 +223,7 @@ impl World {
         let needs = vec![MODULE.to_owned()];
         let start = RunStart { module: module.to_owned(), kind: "any".to_owned(), needs, unchanged: false };
         self.store.writer(&self.lease).begin_runs(deployment.number, vec![start]).await.expect("the run begins");
-        self.store.await_dependencies(LAYER, deployment.number, module, token).await.expect("it waits");
+        self.store.await_dependencies(LAYER, deployment.number, module, &token.into()).await.expect("it waits");
     }
 
     /// Whether a module that waits has not been woken.

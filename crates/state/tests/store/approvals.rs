@@ -24,11 +24,12 @@ fn request(plan_hash: &str) -> ApprovalRequest<'_> {
 }
 
 async fn decide(world: &World, hash: &str, decision: Decision, by: &str) -> Result<String, StateError> {
-    world.store.decide("shop", 1, hash, decision, by, Some("looked at it")).await
+    let token = world.store.decide("shop", 1, hash, decision, by, Some("looked at it")).await;
+    token.map(|token| token.expose().to_owned())
 }
 
 async fn asked(world: &World, token: &str, hash: &str) {
-    world.store.ask_approval("shop", 1, token, request(hash)).await.unwrap();
+    world.store.ask_approval("shop", 1, &token.into(), request(hash)).await.unwrap();
 }
 
 async fn a_decision_answers_the_token_that_waits_and_who_decided_is_kept(world: World) {
@@ -93,7 +94,7 @@ async fn a_deployment_that_does_not_run_asks_for_nothing(world: World) {
     asked(&world, "task token", "hash").await;
     let end = Finished { status: Status::Failed, outcome: None, message: None, diagnostics: None };
     world.store.finish("shop", 1, end).await.unwrap();
-    let ask = world.store.ask_approval("shop", 1, "task token", request("hash")).await.unwrap_err();
+    let ask = world.store.ask_approval("shop", 1, &"task token".into(), request("hash")).await.unwrap_err();
     assert_eq!(ask.to_string(), "deployment shop/1 does not run");
     let late = decide(&world, "hash", Decision::Approve, "ada").await.unwrap_err();
     assert_eq!(late.to_string(), "deployment shop/1 does not run or was decided already");
@@ -119,7 +120,7 @@ async fn an_approval_that_came_too_late_is_none(world: World) {
 async fn who_asked_may_not_approve_where_the_settings_say_so_but_may_reject(world: World) {
     world.running("shop").await;
     let separate = ApprovalRequest { not_by: Some("ada"), ..request("hash") };
-    world.store.ask_approval("shop", 1, "task token", separate).await.unwrap();
+    world.store.ask_approval("shop", 1, &"task token".into(), separate).await.unwrap();
     let own = decide(&world, "hash", Decision::Approve, "ada").await.unwrap_err();
     assert_eq!(own.to_string(), "ada asked for deployment shop/1, and its settings let only somebody else approve it");
     assert_eq!(decide(&world, "hash", Decision::Reject, "ada").await.unwrap(), "task token");
@@ -129,6 +130,6 @@ async fn a_cancelled_deployment_asks_for_no_approval(world: World) {
     world.running("shop").await;
     world.store.phase("shop", 1, Phase::Planning, None).await.unwrap();
     assert_eq!(world.store.cancel("shop", 1, "bob", None).await.unwrap(), Cancelled::Told);
-    let ask = world.store.ask_approval("shop", 1, "task token", request("hash")).await.unwrap_err();
+    let ask = world.store.ask_approval("shop", 1, &"task token".into(), request("hash")).await.unwrap_err();
     assert!(matches!(ask, StateError::Conflict { .. }), "{ask}");
 }

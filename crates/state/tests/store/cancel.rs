@@ -90,9 +90,9 @@ async fn what_a_cancelled_deployment_did_is_still_recorded(world: World) {
 async fn what_waits_for_an_approval_answers_its_token(world: World) {
     world.running("shop").await;
     let asked = ApprovalRequest { plan_hash: "hash", patience: std::time::Duration::from_secs(60), not_by: None };
-    world.store.ask_approval("shop", 1, "a token", asked).await.unwrap();
+    world.store.ask_approval("shop", 1, &"a token".into(), asked).await.unwrap();
     let cancelled = world.store.cancel("shop", 1, "ana", None).await.unwrap();
-    assert_eq!(cancelled, Cancelled::Waits { task_token: "a token".to_owned() });
+    assert_eq!(cancelled, Cancelled::Waits { task_token: "a token".into() });
 }
 
 async fn what_is_over_is_not_cancelled(world: World) {
@@ -122,5 +122,5 @@ async fn a_module_behind_a_cancelled_one_is_told_so(world: World) {
     let writer = world.store.writer(&lease);
     writer.begin_runs(1, vec![start("orders", &[]), start("mail", &["orders"])]).await.unwrap();
     writer.run_update(1, "orders", &RunUpdate::status(RunStatus::Cancelled)).await.unwrap();
-    assert_eq!(world.store.await_dependencies("shop", 1, "mail", "token").await.unwrap(), Gate::Cancelled);
+    assert_eq!(world.store.await_dependencies("shop", 1, "mail", &"token".into()).await.unwrap(), Gate::Cancelled);
 }

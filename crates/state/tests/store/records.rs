@@ -25,11 +25,11 @@ async fn everything(world: &World) {
     for method in METHODS {
         call(store, &lease, method, number).await.unwrap();
     }
-    store.await_dependencies("shop", number, "queue", "token").await.unwrap();
+    store.await_dependencies("shop", number, "queue", &"token".into()).await.unwrap();
     let wake = landfall_state::Wake { module: "queue".into(), task_token: "token".into(), outcome: WakeOutcome::Ready };
     store.woken("shop", number, &wake).await.unwrap();
     let asked = ApprovalRequest { plan_hash: "hash", patience: std::time::Duration::from_secs(60), not_by: None };
-    store.ask_approval("shop", number, "token", asked).await.unwrap();
+    store.ask_approval("shop", number, &"token".into(), asked).await.unwrap();
     store.phase("shop", number, Phase::Applying, None).await.unwrap();
     store.happened("shop", number, "started", None, "it runs").await.unwrap();
     store.enqueue(change("shop", "v2")).await.unwrap();

@@ -1,6 +1,6 @@
 //! The runs of modules: who may begin, who is woken, and that an end stays an end.
 
-use landfall_state::{Gate, RunCounts, RunStart, RunStatus, RunUpdate, StateError, Wake, WakeOutcome};
+use landfall_state::{Gate, RunCounts, RunStart, RunStatus, RunUpdate, Secret, StateError, Wake, WakeOutcome};
 
 use crate::world::{World, on_both_stores};
 
@@ -11,6 +11,7 @@ on_both_stores!(
     whoever_comes_last_wakes_whatever_the_order,
     an_unchanged_module_and_one_of_an_earlier_deployment_are_met,
     a_run_that_ended_stays_ended,
+    a_run_that_goes_on_keeps_no_token,
     beginning_twice_resets_nothing_and_adds_what_is_missing,
     more_modules_than_a_transaction_holds_begin,
     a_module_that_is_not_run_is_named,
@@ -35,7 +36,7 @@ async fn diamond(world: &World) -> landfall_state::Lease {
 }
 
 async fn wait_for(world: &World, module: &str) -> Gate {
-    world.store.await_dependencies("shop", 1, module, &format!("token of {module}")).await.unwrap()
+    world.store.await_dependencies("shop", 1, module, &format!("token of {module}").into()).await.unwrap()
 }
 
 async fn settle(world: &World, lease: &landfall_state::Lease, module: &str, status: RunStatus) {
@@ -44,7 +45,7 @@ async fn settle(world: &World, lease: &landfall_state::Lease, module: &str, stat
 
 async fn woken(world: &World) -> Vec<String> {
     let wakes = world.store.wakes("shop", 1).await.unwrap();
-    wakes.into_iter().map(|wake| wake.task_token).collect()
+    wakes.into_iter().map(|wake| wake.task_token.expose().to_owned()).collect()
 }
 
 async fn a_module_waits_for_its_own_needs_only(world: World) {
@@ -90,10 +91,11 @@ async fn a_failed_need_skips_its_dependents_and_wakes_them_with_its_name(world: 
 
 async fn whoever_comes_last_wakes_whatever_the_order(world: World) {
     let lease = world.hold("shop", "execution").await;
+    let token = Secret::from("token");
     for number in 1..=12 {
         let starts = vec![start("queue", &[]), start("role", &["queue"])];
         world.store.writer(&lease).begin_runs(number, starts).await.unwrap();
-        let waits = world.store.await_dependencies("shop", number, "role", "token");
+        let waits = world.store.await_dependencies("shop", number, "role", &token);
         let settles = async {
             let done = RunUpdate::status(RunStatus::Done);
             world.store.writer(&lease).run_update(number, "queue", &done).await.unwrap();
@@ -112,6 +114,16 @@ async fn an_unchanged_module_and_one_of_an_earlier_deployment_are_met(world: Wor
     assert_eq!(wait_for(&world, "role").await, Gate::Ready);
     let runs = world.store.runs("shop", 1).await.unwrap();
     assert_eq!((runs[0].status, runs[0].finished_at), (RunStatus::Unchanged, Some(world.store.now())));
+}
+
+async fn a_run_that_goes_on_keeps_no_token(world: World) {
+    let lease = world.hold("shop", "execution").await;
+    let writer = world.store.writer(&lease);
+    writer.begin_runs(1, vec![start("queue", &[])]).await.unwrap();
+    wait_for(&world, "queue").await;
+    assert!(format!("{:?}", world.raw().await).contains("token of queue"));
+    writer.run_update(1, "queue", &RunUpdate::status(RunStatus::Running)).await.unwrap();
+    assert!(!format!("{:?}", world.raw().await).contains("token of queue"));
 }
 
 async fn a_run_that_ended_stays_ended(world: World) {
@@ -156,7 +168,7 @@ async fn more_modules_than_a_transaction_holds_begin(world: World) {
 
 async fn a_module_that_is_not_run_is_named(world: World) {
     diamond(&world).await;
-    let error = world.store.await_dependencies("shop", 1, "bucket", "token").await.unwrap_err();
+    let error = world.store.await_dependencies("shop", 1, "bucket", &"token".into()).await.unwrap_err();
     assert!(matches!(error, StateError::NotFound { .. }));
     assert_eq!(error.to_string(), "the run of module bucket in shop/1 does not exist");
 }

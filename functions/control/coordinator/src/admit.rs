@@ -5,7 +5,7 @@ use std::time::Duration;
 use lambda_runtime::Error;
 use landfall_control::{Control, LayerSettings};
 use landfall_state::{
-    AcquireRequest, Action, ApprovalRequest, Deployment, Finished, Lease, Phase, Scope, StateError, Status,
+    AcquireRequest, Action, ApprovalRequest, Deployment, Finished, Lease, Phase, Scope, Secret, StateError, Status,
 };
 use serde_json::{Value, json};
 
@@ -132,7 +132,7 @@ pub(crate) async fn ask_approval(
     control: &Control,
     lease: &Lease,
     number: u64,
-    task_token: &str,
+    task_token: &Secret,
     hash: &str,
 ) -> Result<Value, Error> {
     let deployment = control.store.deployment(&lease.layer, number).await?;

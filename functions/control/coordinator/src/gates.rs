@@ -2,7 +2,9 @@
 
 use lambda_runtime::Error;
 use landfall_control::Control;
-use landfall_state::{CANCELLED, Gate, Lease, NOT_STARTED, RunStatus, RunUpdate, SKIPPED, StateError, fail, succeed};
+use landfall_state::{
+    CANCELLED, Gate, Lease, NOT_STARTED, RunStatus, RunUpdate, SKIPPED, Secret, StateError, fail, succeed,
+};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -16,7 +18,7 @@ pub(crate) async fn wait(
     lease: &Lease,
     number: u64,
     module: &str,
-    task_token: &str,
+    task_token: &Secret,
 ) -> Result<Value, Error> {
     match control.store.await_dependencies(&lease.layer, number, module, task_token).await? {
         Gate::Ready => succeed(&control.sfn, task_token, "{}").await?,

@@ -11,7 +11,7 @@ mod watch;
 
 use lambda_runtime::Error;
 use landfall_control::Control;
-use landfall_state::Lease;
+use landfall_state::{Lease, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ pub enum Request {
         /// Deployment number.
         number: u64,
         /// Token of the waiting execution.
-        task_token: String,
+        task_token: Secret,
         /// Hash of the plan.
         hash: String,
     },
@@ -53,7 +53,7 @@ pub enum Request {
         /// The lease under which the module will work.
         lease: Lease,
         /// Token of the waiting execution.
-        task_token: String,
+        task_token: Secret,
     },
     /// Record that a module's execution gave up.
     Settle {

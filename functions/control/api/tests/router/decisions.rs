@@ -11,7 +11,7 @@ const PATH: &str = "/layers/shop/deployments/1/approval";
 
 pub(crate) async fn ask(world: &World, number: u64, not_by: Option<&str>) {
     let asked = ApprovalRequest { plan_hash: "hash", patience: Duration::from_secs(600), not_by };
-    world.control.store.ask_approval("shop", number, "a task token", asked).await.unwrap();
+    world.control.store.ask_approval("shop", number, &"a task token".into(), asked).await.unwrap();
 }
 
 /// A deployment that waits for an approval of the plan `hash`.
