@@ -15,6 +15,7 @@ mod classify;
 mod diagnostic;
 mod entries;
 mod file;
+mod mask;
 mod render;
 mod source;
 mod template;

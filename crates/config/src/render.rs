@@ -3,6 +3,7 @@
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::mask::masked;
 use crate::source::Source;
 
 /// Beyond this many, the rest is only counted.
@@ -75,7 +76,7 @@ impl<'a> Shown<'a> {
                 // An empty place, for example the end of the file, is marked by one character.
                 let length = (span.end - span.start).max(usize::from(span.start < source.text.len()));
                 let label = LabeledSpan::new(diagnostic.label.clone(), span.start, length);
-                (NamedSource::new(&source.name, source.text.to_string()), label)
+                (NamedSource::new(&source.name, masked(&source.text)), label)
             });
         Self { diagnostic, excerpt }
     }
