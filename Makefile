@@ -47,6 +47,10 @@ test-system: build
 test-faults: build ## Break every AWS call of the demo in every way; takes hours. LANDFALL_FAULTS_SECONDS=600 bounds it.
 	@LANDFALL_FAULTS=all $(PYTHON) -m pytest tests/test_faults.py
 
+.PHONY: soak
+soak: build ## Edit layers at random under random faults for ten minutes; SOAK_SECONDS and SOAK_SEED set how long, which.
+	@$(PYTHON) tests/soak.py
+
 .PHONY: lint
 lint: setup ## Check format, lints, licences, the template and the state machines.
 	@$(STEP) format -- cargo fmt --all --check
