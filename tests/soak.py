@@ -5,29 +5,19 @@ after one plain rerun of every layer, config, journal and inventory do not diffe
     SOAK_SECONDS=45 SOAK_SEED=7 make soak   shorter; the edits and faults that this seed draws
 
 The seed fixes what is drawn: the edits of each environment with its services, and the faults. What meets what is a
-matter of time, so a seed leads back to the kind of a failure rather than to the failure itself.
-
-What must not grow:
-
-- The memory of the functions. Of each function the largest of its processes is measured again and again. A process
-  that worked once is larger than one that began, and faults kill processes, so highs are compared: that of the last
-  third of the time with that of the first. A leak of one kilobyte per call would be seen after some thousand calls.
-- The records that stand for a layer, not for one of its deployments: queue, lease, modules, resources. Their largest
-  in the last third is compared with that in the first. Layers have at most as many modules later as before.
-- What a deployment leaves behind for ever: its records, all together, in the last third of the deployments of all
-  layers against those in the first. The table as a whole grows by them, which is history, and is only told.
+matter of time, so a seed leads back to the kind of a failure rather than to the failure itself. What may break is in
+`weather.py`, what is edited in `edits.py`, what must not grow in `samples.py`.
 """
 
 import json
 import os
 import random
-import statistics
 import sys
 import tempfile
 import threading
 import time
 import traceback
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -37,27 +27,16 @@ import faults
 import installation as installing
 import invariants
 import proxied
-import psutil
 from edits import Layer
 from inventory import inventory, more
-from proxied import rule
-from test_delivery import event, intake
+from samples import Samples
+from weather import Weather
 
 # Nothing is asserted about time: this only ends what would never end.
 PATIENCE = 180.0
 FAMILIES = 2
 SERVICES = 2
 OVER = ("succeeded", "failed", "rejected", "superseded", "cancelled")
-
-# The records of one deployment; every other one stands for a layer.
-HISTORY = ("DEPLOYMENT", "RUN", "EVENT", "CHANGE", "APPROVAL")
-
-KINDS = faults.KINDS | {
-    "slow": ("delay", {"milliseconds": 300}, 40),
-    "describes lag": ("lag", {"looks": 2}, None),
-    "roles not known yet": ("unassumable", {"tries": 2}, None),
-}
-FUNCTIONS = ("intake", "planner", "coordinator", "api", "sqs", "sns", "s3", "iam-role")
 
 
 class Soak:
@@ -82,8 +61,7 @@ class Soak:
     def run(self, say) -> None:
         say(f"seed {self.seed}, {self.seconds:.0f} s")
         self.begun = time.monotonic()
-        weather = Weather(self)
-        workers = [*self.families, weather, self.samples]
+        workers = [*self.families, Weather(self), self.samples]
         threads = [threading.Thread(target=self.guarded, args=(worker.run,), daemon=True) for worker in workers]
         for thread in threads:
             thread.start()
@@ -93,7 +71,6 @@ class Soak:
         self.over.set()
         for thread in threads:
             thread.join()
-        weather.clear()
         self.samples.take()
         say(self.line())
         if not self.wrong:
@@ -386,210 +363,6 @@ class Family:
         self.upload(layer)
         self.settle(layer)
         return self.soak.lane.newest(layer.name)
-
-
-class Weather:
-    """What goes wrong meanwhile: rules of the fault proxy, executions that are stopped, deployments that somebody
-    cancels, events that come again."""
-
-    def __init__(self, soak: Soak):
-        self.soak = soak
-        self.draw = random.Random(f"{soak.seed} weather")
-        self.sfn = soak.account.client("stepfunctions")
-        self.machines: list[str] = []
-
-    def run(self) -> None:
-        self.machines = [one["stateMachineArn"] for one in self.sfn.list_state_machines()["stateMachines"]]
-        happenings = [self.break_calls] * 6 + [self.stop, self.cancel, self.again, self.calm]
-        while not self.soak.over.wait(self.draw.uniform(0.5, 2.0)):
-            self.draw.choice(happenings)()
-
-    def clear(self) -> None:
-        """Counts what the rules struck, and breaks nothing from now on."""
-        for one, kind in zip(self.soak.lane.proxy.rules(), self.kinds, strict=True):
-            if one["struck"]:
-                with self.soak.lock:
-                    self.soak.struck[kind] += one["struck"]
-        self.kinds = []
-        self.soak.lane.proxy.reset()
-
-    kinds: list[str] = []
-
-    def calm(self) -> None:
-        self.clear()
-        self.soak.over.wait(2.0)
-
-    def break_calls(self) -> None:
-        self.clear()
-        rules = []
-        for _ in range(self.draw.randint(1, 4)):
-            kind = self.draw.choice(sorted(KINDS))
-            fault, settings, times = KINDS[kind]
-            function = self.draw.choice(FUNCTIONS)
-            skip = self.draw.randrange(8) if times else 0
-            rules.append(rule(fault, skip=skip, times=times, with_=settings, function=function))
-            self.kinds = [*self.kinds, kind]
-        self.soak.lane.proxy.set(*rules)
-
-    def stop(self) -> None:
-        machine = self.draw.choice(sorted(self.machines))
-        running = self.sfn.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
-        if running:
-            chosen = self.draw.choice(sorted(one["executionArn"] for one in running))
-            try:
-                self.sfn.stop_execution(executionArn=chosen, error="Soak", cause="somebody stopped it")
-            except self.sfn.exceptions.ExecutionDoesNotExist:
-                return
-            self.count(f"{machine.rsplit('-', 1)[1]} execution stopped")
-
-    def cancel(self) -> None:
-        layer = self.draw.choice(self.soak.layers)
-        newest = self.soak.lane.newest(layer.name)
-        if newest["status"] in ("queued", "running"):
-            path = f"/layers/{layer.name}/deployments/{int(newest['number'])}/cancel"
-            try:
-                status, _ = self.soak.landfall.call("POST", path, {"reason": "soak"})
-            except OSError:
-                return
-            if status == 200:
-                self.count("cancelled")
-
-    def again(self) -> None:
-        """An event comes again, late as may be."""
-        layer = self.draw.choice(self.soak.layers)
-        found = self.soak.lane.items(layer.name, "DEPLOYMENT#", ScanIndexForward=False, Limit=5)
-        sources = [one["source"] for one in found if one.get("source", {}).get("sequencer")]
-        if sources:
-            source = self.draw.choice(sources)
-            intake(self.soak.landfall, event(self.soak.landfall, layer.key, source["version_id"], source["sequencer"]))
-            self.count("event again")
-
-    def count(self, what: str) -> None:
-        with self.soak.lock:
-            self.soak.struck[what] += 1
-
-
-class Samples:
-    """What the functions and the table take, over time."""
-
-    EVERY = 2.0
-
-    def __init__(self, soak: Soak):
-        self.soak = soak
-        self.emulator = psutil.Process(soak.account.pid)
-        # By time: the largest process of each function; the largest record of each kind that stands for a layer.
-        self.processes: list[tuple[float, dict[str, int]]] = []
-        self.largest: list[tuple[float, dict[str, int]]] = []
-        self.records: list[dict] = []
-
-    def run(self) -> None:
-        scanned = 0.0
-        while not self.soak.over.wait(self.EVERY):
-            self.processes.append((self.soak.passed(), self.resident()))
-            if time.monotonic() - scanned > self.soak.seconds / 20:
-                self.scan()
-                scanned = time.monotonic()
-
-    def take(self) -> None:
-        self.processes.append((self.soak.passed(), self.resident()))
-        self.scan()
-
-    def resident(self) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for process in self.emulator.children(recursive=True):
-            try:
-                environment = process.environ()
-                if environment.get("LANDFALL_TABLE") == self.soak.landfall.installation.table:
-                    name = environment["AWS_LAMBDA_FUNCTION_NAME"]
-                    found[name] = max(found.get(name, 0), process.memory_info().rss)
-            except (psutil.Error, KeyError):
-                # It ended in between.
-                continue
-        return found
-
-    def scan(self) -> None:
-        self.records = self.soak.records()
-        largest: dict[str, int] = {}
-        for one in self.records:
-            kind = one["sk"].split("#")[0]
-            if kind not in HISTORY:
-                largest[kind] = max(largest.get(kind, 0), size(one))
-        self.largest.append((self.soak.passed(), largest))
-
-    def memory(self) -> int:
-        return sum(self.processes[-1][1].values()) if self.processes else 0
-
-    def table(self) -> int:
-        return sum(size(one) for one in self.records)
-
-    def told(self) -> list[str]:
-        by_function = [f"{name} {first / 2**20:.0f} → {last / 2**20:.0f}" for name, (first, last) in highs(self.processes).items()]
-        by_kind: dict[str, int] = defaultdict(int)
-        for one in self.records:
-            kind = one["sk"].split("#")[0]
-            by_kind[kind] = max(by_kind[kind], size(one))
-        largest = sorted(by_kind.items(), key=lambda one: -one[1])[:5]
-        first, last = self.per_deployment()
-        return [
-            f"  memory, MiB    {', '.join(by_function)}",
-            f"  largest items  {', '.join(f'{kind} {bytes_ / 1024:.1f} KiB' for kind, bytes_ in largest)}",
-            f"  table          {self.table() / 1024:.0f} KiB in {len(self.records)} items; "
-            f"of a deployment {first / 1024:.1f} → {last / 1024:.1f} KiB",
-        ]
-
-    def per_deployment(self) -> tuple[float, float]:
-        """Bytes that deployments left behind which did something, in the middle: of the first and the last third."""
-        sizes: dict[tuple, int] = defaultdict(int)
-        for one in self.records:
-            if one["sk"].split("#")[0] in HISTORY and one.get("number") is not None:
-                sizes[one["pk"], int(one["number"])] += size(one)
-        began = {
-            (one["pk"], int(one["number"])): one["started_at"]
-            for one in self.records
-            if one["sk"].startswith("DEPLOYMENT#") and one.get("started_at") and one["status"] == "succeeded"
-        }
-        ordered = [sizes[key] for key in sorted(began, key=lambda key: began[key])]
-        third = len(ordered) // 3
-        if not third:
-            return 0.0, 0.0
-        return statistics.median(ordered[:third]), statistics.median(ordered[-third:])
-
-    def grown(self) -> list[str]:
-        """What grew beyond what chance does."""
-        wrong = [
-            f"the memory of {name} grew from {first / 2**20:.1f} to {last / 2**20:.1f} MiB"
-            for name, (first, last) in highs(self.processes).items()
-            if last > first * 1.25 + 4 * 2**20
-        ]
-        wrong += [
-            f"the largest {kind} grew from {first} to {last} bytes"
-            for kind, (first, last) in highs(self.largest).items()
-            if last > first * 1.5 + 2048
-        ]
-        first, last = self.per_deployment()
-        if first and last > first * 1.5 + 4096:
-            wrong.append(f"what a deployment leaves behind grew from {first:.0f} to {last:.0f} bytes")
-        return wrong
-
-
-def size(record: dict) -> int:
-    return len(json.dumps(record, default=str))
-
-
-def highs(samples: list[tuple[float, dict[str, int]]]) -> dict[str, tuple[int, int]]:
-    """The highest values of the first and of the last third of the time, of what was there in both."""
-    if not samples:
-        return {}
-    begin, end = samples[0][0], samples[-1][0]
-    third = (end - begin) / 3
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
-    for at, values in samples:
-        part = first if at <= begin + third else last if at >= end - third else {}
-        for name, value in values.items():
-            part[name] = max(part.get(name, 0), value)
-    return {name: (first[name], last[name]) for name in sorted(first.keys() & last.keys())}
-
 
 
 def main() -> int:

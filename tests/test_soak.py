@@ -2,7 +2,8 @@
 in the end, and nothing grew. `make soak` runs a long one."""
 
 import pytest
-from soak import Samples, Soak, highs
+from samples import Samples, highs
+from soak import Soak
 
 import installation as installing
 import proxied
