@@ -208,7 +208,7 @@ def named(entry: dict) -> list[str]:
 
 
 def told(ended: dict) -> str:
-    return f"{ended['status']}, {ended.get('outcome')}, {faults.summary(ended)}, {ended.get('message')}"
+    return f"{ended['status']}, {ended.get('outcome')}, {faults.summary(ended)}, {ended.get('message')}\n{ended.get('diagnostics') or ''}"
 
 
 def counted(what: str, counts: Counter) -> str:
@@ -325,8 +325,17 @@ class Family:
         return queue.get("running") is None and queue.get("waiting") is None and newest["status"] in (*OVER, "none")
 
     def state(self, layer: Layer) -> dict:
+        """What a layer waits for: its deployment, and every lease of the family with what became of its holder."""
         newest = self.soak.lane.newest(layer.name)
-        return {name: str(newest.get(name)) for name in ("number", "status", "phase", "message", "execution_arn")}
+        shown = {name: str(newest.get(name)) for name in ("number", "status", "phase", "message", "execution_arn")}
+        sfn = self.soak.account.client("stepfunctions")
+        for one in self.layers:
+            for record in [*self.soak.lane.items(one.name, "LEASE"), *self.soak.lane.items(one.name, "SHARED#")]:
+                if holder := record.get("holder"):
+                    status = sfn.describe_execution(executionArn=holder)["status"]
+                    remains = int(record["expires_ms"]) / 1000 - time.time()
+                    shown[f"{one.name} {record['sk']}"] = f"held by {holder.rsplit(':')[-1]}, {status}, for {remains:.0f} s"
+        return shown
 
     def approve(self) -> None:
         for layer in self.layers:
