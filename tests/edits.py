@@ -5,8 +5,14 @@ from random import Random
 
 import conftest
 
-# Few, so that what was removed comes back under its old name.
-NAMES = ("alder", "birch", "cedar", "elm", "fir", "hazel")
+# Few, so that what was removed comes back under its old name. Each kind has names of its own: a module that keeps its
+# name and becomes one of another kind is refused in the plan, and has to be removed by a deployment of its own first.
+NAMES = {
+    "aws-sqs": ("alder", "birch", "cedar", "elm"),
+    "aws-sns": ("fir", "hazel"),
+    "aws-s3": ("larch", "maple"),
+    "aws-iam-role": ("rowan", "willow"),
+}
 MOST = 5
 SERVICES = ("events.amazonaws.com", "lambda.amazonaws.com", "ecs-tasks.amazonaws.com")
 PERMISSIONS = {"aws-sqs": ("publish", "subscribe"), "aws-sns": ("publish",), "aws-s3": ("read", "write")}
@@ -64,7 +70,9 @@ class Layer:
         if len(self.modules) < MOST:
             choices += [self.add] * 3
         if self.modules:
-            choices += [self.remove, self.rename, self.change, self.change, self.change]
+            choices += [self.remove, self.change, self.change, self.change]
+        if any(self.free(module.kind) for module in self.modules.values()):
+            choices += [self.rename]
         if any(self.targets(name) for name in self.modules):
             choices += [self.link] * 2
         return self.draw.choice(choices)()
@@ -73,8 +81,8 @@ class Layer:
         return "same"
 
     def add(self) -> str:
-        name = self.draw.choice([name for name in NAMES if name not in self.modules])
-        kind = self.draw.choice(["aws-sqs", "aws-sqs", "aws-sns", "aws-s3", "aws-iam-role"])
+        kind = self.draw.choice([kind for kind in NAMES if self.free(kind)])
+        name = self.draw.choice(self.free(kind))
         self.modules[name] = Module(kind, self.inputs(kind))
         return "add"
 
@@ -84,9 +92,9 @@ class Layer:
 
     def rename(self) -> str:
         """Under another name it is another module; those that refer to it follow."""
-        old = self.draw.choice(sorted(self.modules))
-        new = self.draw.choice([name for name in NAMES if name not in self.modules])
+        old = self.draw.choice([name for name in sorted(self.modules) if self.free(self.modules[name].kind)])
         module = self.modules[old]
+        new = self.draw.choice(self.free(module.kind))
         if module.kind == "aws-s3":
             # Its name belongs to the old module until that is gone.
             module.inputs["bucket_name"] = self.bucket()
@@ -113,6 +121,10 @@ class Layer:
         if refers.pop(target, None) is None:
             refers[target] = self.draw.choice(PERMISSIONS[self.modules[target].kind])
         return "link"
+
+    def free(self, kind: str) -> list[str]:
+        """Names that a module of a kind may get."""
+        return [name for name in NAMES[kind] if name not in self.modules]
 
     def forget(self, name: str) -> None:
         del self.modules[name]
