@@ -251,17 +251,21 @@ def test_a_deployment_whose_execution_was_stopped_is_named_until_it_is_ended(asl
     assert counted and json.loads(counted[-1])["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Landfall"
 
 
-def test_a_lease_that_outlived_its_holder_is_named_and_freed_when_its_time_is_over(asleep):
+def test_a_lease_that_outlived_its_holder_is_named_and_freed_once_nothing_is_to_be_ended_under_it(asleep):
     layer = asleep.name("stale")
     ended = asleep.deploy(f"{layer}.yaml", config(layer, QUEUE.format(delay=0)), layer)
     hold(asleep, layer, ended["execution_arn"], time.time() + 300)
     found = doctor(asleep, "--deep")
     assert names(found, f"{layer} is held since", "SUCCEEDED", f"landfall unlock {layer}"), named(found)
     assert names(found, layer, "its lease is held by", "which runs no deployment"), named(found)
-    # A lease that still has time is left alone: whoever looks into it may want it.
+    sweep(asleep)
+    assert not names(doctor(asleep), layer), "its deployment is over, whatever time the lease has left"
+    # Of a holder that no deployment names nobody knows what is to be ended: its lease has its time.
+    unknown = ended["execution_arn"] + "-unknown"
+    hold(asleep, layer, unknown, time.time() + 300)
     sweep(asleep)
     assert names(doctor(asleep), f"landfall unlock {layer}")
-    hold(asleep, layer, ended["execution_arn"], time.time() - 1)
+    hold(asleep, layer, unknown, time.time() - 1)
     sweep(asleep)
     assert not names(doctor(asleep), layer)
     events = asleep.get(f"/layers/{layer}/deployments/{ended['number']}/events")["events"]

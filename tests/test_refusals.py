@@ -168,3 +168,10 @@ def test_modules_that_cannot_be_planned_are_told_all_at_once_and_are_no_fault_of
     assert "vpc-0123456789abcdef0" in told and "another AWS account has a bucket of this name" in told, told
     assert landfall.errors("base") == [] and landfall.errors("s3") == []
     assert landfall.tagged(layer) == [], "nothing was made"
+
+
+def test_a_module_does_not_become_something_else_under_its_name(landfall):
+    layer = landfall.name("turning")
+    landfall.deploy(f"{layer}.yaml", environment(layer, SQS), layer)
+    told = rejected(landfall, f"{layer}.yaml", environment(layer, SQS.replace("sqs", "sns")), layer)
+    assert "orders is deployed as sqs and cannot become sns" in told and "another name" in told, told

@@ -45,11 +45,14 @@ pub(crate) async fn watch(control: &Control, layer: &str, watched: &mut Watched)
     Ok(repaired)
 }
 
-/// Frees a layer whose holder is gone and whose time is over. Before that its own deployment may still be ended under
-/// its lease.
+/// Frees a layer whose holder is gone, once its deployment is over or its time is. Before that the deployment is still to
+/// be ended under the lease.
 async fn free(control: &Control, trouble: &Trouble) -> Result<Option<String>, Error> {
     let Some(lease) = &trouble.lease else { return Ok(None) };
-    if lease.expires_at > control.store.now() {
+    let deployments = control.store.deployments(&lease.layer, 20).await?;
+    let held = deployments.iter().find(|one| one.execution_arn.as_deref() == Some(&lease.holder));
+    let over = held.is_some_and(|deployment| deployment.status.is_final());
+    if !over && lease.expires_at > control.store.now() {
         return Ok(None);
     }
     match control.store.force_unlock(&lease.layer, lease.token).await {
@@ -59,8 +62,7 @@ async fn free(control: &Control, trouble: &Trouble) -> Result<Option<String>, Er
         Err(error) => return Err(error.into()),
     }
     let message = format!("{}; the layer is free again", trouble.message);
-    let held = control.store.deployments(&lease.layer, 20).await?;
-    if let Some(deployment) = held.iter().find(|one| one.execution_arn.as_deref() == Some(&lease.holder)) {
+    if let Some(deployment) = held {
         control.announce(deployment, "lease-expired", &message).await?;
     }
     tracing::warn!(layer = lease.layer, holder = lease.holder, "a lease outlived its holder");

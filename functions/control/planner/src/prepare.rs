@@ -123,6 +123,17 @@ fn refuse_to_move(layer: &Layer, record: Option<&LayerRecord>) -> Result<(), Ref
     Ok(())
 }
 
+/// A module is what it is: under the same name nothing else can be made of what exists.
+fn refuse_to_turn(layer: &Layer, records: &BTreeMap<String, ModuleRecord>) -> Result<(), Refusal> {
+    let mut deployed = layer.modules.iter().filter_map(|module| Some((module, records.get(&module.name)?)));
+    let Some((module, record)) = deployed.find(|(module, record)| module.kind != record.kind) else { return Ok(()) };
+    let (name, is, wanted) = (&module.name, &record.kind, &module.kind);
+    Err(Refusal::new(
+        format!("module {name} is deployed as {is} and cannot become {wanted} under the same name"),
+        format!("give the {wanted} another name; or take {name} out of the file, deploy, and put it in again"),
+    ))
+}
+
 /// Ends the deployment as rejected.
 async fn reject(control: &Control, deployment: &Deployment, refusal: &Refusal) -> Result<(), Error> {
     let end = Finished {
@@ -150,6 +161,7 @@ async fn run(control: &Control, deployment: &Deployment) -> Result<RunDocument, 
         Action::Deploy | Action::Plan => {
             let loaded = load(control, deployment).await?;
             refuse_to_move(&loaded.0, record.as_ref().filter(|_| !records.is_empty()))?;
+            refuse_to_turn(&loaded.0, &records)?;
             loaded
         }
     };
