@@ -94,17 +94,16 @@ impl Store {
             // What somebody wants of the layer by now comes before going back to what it was.
             let yields = change.action == Action::Rollback;
             if let Some(waiting) = queue.waiting.filter(|_| yields) {
+                if let Some(known) = self.known_change(&change.layer, &id).await? {
+                    return Ok(known);
+                }
                 return Err(StateError::conflict(format!("deployment {}/{waiting} comes first", change.layer)));
             }
             let owner = layer.as_ref().filter(|layer| layer.is_alive(queue)).and_then(|layer| layer.key.clone());
             if let Some(key) = owner.filter(|owner| rejected.is_none() && *owner != change.source.key) {
                 // The same change again may come after its layer went to another key.
-                let known: Option<ChangeRecord> = self.get(&pk, &keys::change(&id)).await?;
-                let Some(known) = known else {
-                    return Err(StateError::OwnedByOtherKey { layer: change.layer, key });
-                };
-                let deployment = self.deployment(&change.layer, known.number).await?;
-                return Ok(Enqueued { deployment, duplicate: true, superseded: None });
+                let known = self.known_change(&change.layer, &id).await?;
+                return known.ok_or(StateError::OwnedByOtherKey { layer: change.layer, key });
             }
             let status = if rejected.is_some() { Status::Rejected } else { Status::Queued };
             let mut deployment = Deployment::new(&change, next, status, now);
@@ -147,10 +146,8 @@ impl Store {
                     return Ok(Enqueued { deployment, duplicate: false, superseded });
                 }
                 Some(CHANGE) => {
-                    let known: Option<ChangeRecord> = self.get(&pk, &keys::change(&id)).await?;
-                    let known = known.ok_or_else(|| StateError::not_found(format!("change {id}")))?;
-                    let deployment = self.deployment(&change.layer, known.number).await?;
-                    return Ok(Enqueued { deployment, duplicate: true, superseded: None });
+                    let known = self.known_change(&change.layer, &id).await?;
+                    return known.ok_or_else(|| StateError::not_found(format!("change {id}")));
                 }
                 index if index == newest => return Err(StateError::Overtaken { key: change.source.key }),
                 Some(_) => {}
@@ -159,6 +156,14 @@ impl Store {
             tokio::time::sleep(std::time::Duration::from_millis(5 + (attempt * 7) % 50)).await;
         }
         Err(StateError::conflict(format!("layer {} gets changes faster than they can be queued", change.layer)))
+    }
+
+    /// The deployment that serves a change which came before.
+    async fn known_change(&self, layer: &str, id: &str) -> Result<Option<Enqueued>, StateError> {
+        let known: Option<ChangeRecord> = self.get(&keys::layer(layer), &keys::change(id)).await?;
+        let Some(known) = known else { return Ok(None) };
+        let deployment = self.deployment(layer, known.number).await?;
+        Ok(Some(Enqueued { deployment, duplicate: true, superseded: None }))
     }
 
     /// Makes the waiting deployment the running one if nothing runs and nothing freezes it. Answers the deployment to

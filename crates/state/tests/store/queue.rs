@@ -19,6 +19,7 @@ on_both_stores!(
     a_deployment_that_ended_takes_no_phase_and_no_execution,
     numbers_are_never_reused_and_the_newest_are_listed_first,
     diagnostics_of_any_length_are_kept_within_bounds,
+    a_rollback_takes_nobodys_place_and_gives_up_its_own,
 );
 
 async fn numbers(store: &Store, layer: &str) -> (Option<u64>, Option<u64>) {
@@ -45,6 +46,20 @@ async fn one_runs_and_the_newest_waits(world: World) {
     assert_eq!(second.message.as_deref(), Some("superseded by 3"));
     assert!(second.finished_at.is_some());
     assert_eq!(store.deployment("shop", 1).await.unwrap().status, Status::Running);
+}
+
+async fn a_rollback_takes_nobodys_place_and_gives_up_its_own(world: World) {
+    let store = &world.store;
+    let rollback = || NewChange { action: Action::Rollback, nonce: "rollback".to_owned(), ..change("shop", "v1") };
+    world.running("shop").await;
+    assert_eq!(store.enqueue(rollback()).await.unwrap().deployment.number, 2, "what fails still runs");
+    let again = store.enqueue(rollback()).await.unwrap();
+    assert_eq!((again.duplicate, again.deployment.number), (true, 2), "its end may come twice");
+    assert_eq!(store.enqueue(change("shop", "v3")).await.unwrap().superseded, Some(2), "a newer change comes first");
+    let late = NewChange { nonce: "another".to_owned(), ..rollback() };
+    let refused = store.enqueue(late).await.unwrap_err().to_string();
+    assert!(refused.contains("deployment shop/3 comes first"), "{refused}");
+    assert_eq!(numbers(store, "shop").await, (Some(1), Some(3)));
 }
 
 async fn the_same_change_twice_is_one_deployment(world: World) {
