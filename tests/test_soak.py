@@ -1,25 +1,8 @@
-"""A short soak with a fixed seed: whatever was edited and whatever broke, config, journal and inventory do not differ
-in the end, and nothing grew. `make soak` runs a long one."""
+"""What the soak takes for growth. The soak itself is `make soak`: its faults fall where the moment wants, so it is no test
+that always says the same."""
 
 import pytest
 from samples import Samples, highs
-from soak import Soak
-
-import installation as installing
-import proxied
-
-SECONDS, SEED = 45, 7
-
-
-def test_random_edits_under_random_faults_end_with_no_difference(local_aws, capsys):
-    proxied.build()
-    soak = Soak(local_aws, installing.build(), SECONDS, SEED)
-    with capsys.disabled():
-        print()
-        soak.run(lambda line: print(line, flush=True))
-    soak.lane.close()
-    assert not soak.wrong, "\n".join(soak.wrong)
-    assert sum(soak.edits.values()) > 0 and sum(soak.struck.values()) > 0
 
 
 @pytest.mark.parametrize(
