@@ -1,6 +1,7 @@
 """Deployments that are stopped, frozen, gone on with and accounted for; approvals that bind to what is there."""
 
 import json
+import time
 
 import proxied
 import pytest
@@ -106,6 +107,55 @@ def test_a_failed_deployment_says_what_became_of_every_resource(slow):
     assert slow.installation.landfall("resume", f"{layer}/{ended['number']}", "--same-config", "--yes").returncode == 0
     refused = slow.installation.landfall("resume", f"{layer}/{ended['number']}", check=False)
     assert refused.returncode != 0 and "came after" in refused.stderr
+
+
+def test_a_module_whose_execution_is_stopped_has_failed_and_what_needs_it_is_told(slow):
+    layer = slow.name("stopped")
+    slow.proxy.set(rule("delay", times=None, operation="CreateQueue", with_={"milliseconds": 2500}))
+    three = TWO + "  - name: third\n    type: sqs\n    depends_on: [second]\n"
+    begun = slow.deployment_of(layer, slow.upload(f"{layer}.yaml", config(layer, three)))
+    sfn = slow.account.client("stepfunctions")
+    machines = {machine["name"]: machine["stateMachineArn"] for machine in sfn.list_state_machines()["stateMachines"]}
+
+    def waiting():
+        running = sfn.list_executions(stateMachineArn=machines["landfall-module"], statusFilter="RUNNING")["executions"]
+        return [one["executionArn"] for one in running if one["name"].endswith("-second")]
+
+    (second,) = until(waiting, "the second module waits for the first one")
+    sfn.stop_execution(executionArn=second, error="Test", cause="stopped by ana")
+    ended = over(slow, layer, begun["number"])
+    assert ended["status"] == "failed"
+    runs = {run["module"]: run for run in slow.get(f"/layers/{layer}/deployments/{begun['number']}")["runs"]}
+    assert runs["first"]["status"] == "done", runs
+    assert runs["second"]["status"] == "failed" and "ABORTED" in runs["second"]["error"], runs
+    assert runs["third"]["status"] == "skipped" and "second failed" in runs["third"]["reason"], runs
+    slow.proxy.set()
+    assert f"{layer}/{begun['number'] + 1} succeeded" in slow.installation.landfall("resume", layer, "--yes").stdout
+    assert queues(slow, layer) == ["first", "second", "third"]
+
+
+def test_nothing_waits_under_a_lease_that_is_lost(slow):
+    layer = slow.name("robbed")
+    slow.proxy.set(rule("delay", times=None, operation="CreateQueue", with_={"milliseconds": 2500}))
+    begun = slow.deployment_of(layer, slow.upload(f"{layer}.yaml", config(layer)))
+    until(lambda: slow.proxy.calls(operation="CreateQueue"), "the first queue is being made")
+    slow.account.client("dynamodb").update_item(
+        TableName=slow.installation.table,
+        Key={"pk": {"S": f"LAYER#{layer}"}, "sk": {"S": "LEASE"}},
+        UpdateExpression="SET holder = :h, expires_ms = :e ADD #token :one",
+        ExpressionAttributeNames={"#token": "token"},
+        ExpressionAttributeValues={
+            ":h": {"S": "somebody"},
+            ":e": {"N": str(int(time.time() * 1000) + 5000)},
+            ":one": {"N": "1"},
+        },
+    )
+    ended = over(slow, layer, begun["number"])
+    assert ended["status"] == "failed" and "lost its lease" in ended["message"], ended
+    slow.proxy.set()
+    # The new holder goes on with what the old one made and could not record.
+    assert slow.deploy(f"{layer}.yaml", config(layer), layer)["status"] == "succeeded"
+    assert queues(slow, layer) == ["first", "second"]
 
 
 def test_an_upload_that_nobody_could_take_is_kept_with_the_dead_letters(slow):

@@ -268,14 +268,14 @@ impl World {
         panic!("the module does not settle");
     }
 
-    /// Runs one step in which the `nth` AWS call breaks, and abandons the step there as a killed function would.
-    /// Answers the call that was broken, or `None` when the step made fewer calls.
-    pub async fn killed_step<M: Module>(&self, deployment: &Deployment, nth: u64, fault: Fault) -> Option<String> {
+    /// Runs steps until the `nth` AWS call of them all breaks, and abandons the step there as a killed function would.
+    /// Answers the call that was broken, or `None` when the module settled with fewer calls.
+    pub async fn killed<M: Module>(&self, deployment: &Deployment, nth: u64, fault: Fault) -> Option<String> {
         self.engine.aws().watch().break_call(nth, fault);
         self.until_broken::<M>(deployment).await
     }
 
-    /// As [`World::killed_step`], counting only writing calls.
+    /// As [`World::killed`], counting only writing calls.
     pub async fn killed_at_write<M: Module>(&self, deployment: &Deployment, nth: u64, fault: Fault) -> Option<String> {
         self.engine.aws().watch().break_write(nth, fault);
         self.until_broken::<M>(deployment).await
@@ -283,15 +283,22 @@ impl World {
 
     async fn until_broken<M: Module>(&self, deployment: &Deployment) -> Option<String> {
         let watch = self.engine.aws().watch();
-        let step = self.engine.step::<M>(self.request(deployment, Op::Reconcile), self.limits());
-        let mut step = pin!(step);
-        // Looked at after every poll, so that the step gets no further than the broken call.
-        poll_fn(|cx| {
-            let over = step.as_mut().poll(cx).is_ready();
-            if over || watch.is_broken() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        watch.mend()
+        for _ in 0..STEPS {
+            let settled = {
+                let mut step = pin!(self.step::<M>(deployment));
+                // Looked at after every poll, so that the step gets no further than the broken call.
+                poll_fn(|cx| match step.as_mut().poll(cx) {
+                    _ if watch.is_broken() => Poll::Ready(true),
+                    Poll::Ready(end) => Poll::Ready(end.is_some()),
+                    Poll::Pending => Poll::Pending,
+                })
+                .await
+            };
+            if settled {
+                return watch.mend();
+            }
+        }
+        panic!("the module does not settle");
     }
 
     /// The journal of the layer, in order.

@@ -135,9 +135,9 @@ async fn crash<M: Module>(
     tried
 }
 
-/// Kills a step and runs the deployment again, twice. Answers what was broken, if anything was.
+/// Kills the deployment at a call and runs it again, twice. Answers what was broken, if anything was.
 async fn killed<M: Module>(world: &World, deployment: &Deployment, case: Case, context: &str) -> Option<String> {
-    let broken = world.killed_step::<M>(deployment, case.nth, case.fault).await;
+    let broken = world.killed::<M>(deployment, case.nth, case.fault).await;
     let place = broken.as_ref().map_or_else(
         || context.to_owned(),
         |call| format!("{context}, killed {:?} {call} (call {})", case.fault, case.nth),

@@ -13,6 +13,9 @@ use landfall_state::{
 use crate::verdict::verdict;
 use crate::{Failure, rollback};
 
+/// Why a deployment may have recorded less than it did.
+const LOST: &str = "it lost its lease, and what it did since is not recorded; resuming it, or deploying again, finds that";
+
 /// What is known of a deployment that ends.
 pub(crate) struct Ending<'a> {
     pub layer: &'a str,
@@ -45,6 +48,9 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
         }
         let runs = runs?;
         let mut end = verdict(&deployment, &runs, ending.error.as_ref());
+        if end.status == Status::Failed && has_lost(ending.lease.as_ref(), lease.as_ref()) {
+            end.message = Some(end.message.map_or(LOST.to_owned(), |message| format!("{message}; {LOST}")));
+        }
         if end.status != Status::Succeeded
             && let Err(error) = keep_report(control, &deployment, &runs).await
         {
@@ -70,6 +76,11 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
     announced?;
     started?;
     Ok(())
+}
+
+/// Whether the lease it began with was taken by somebody, or had to be taken again.
+fn has_lost(begun: Option<&Lease>, kept: Option<&Lease>) -> bool {
+    begun.is_some_and(|begun| kept.is_none_or(|kept| kept.token != begun.token))
 }
 
 /// The lease of an ending, if it had one and still has it.
