@@ -119,3 +119,16 @@ fn a_wrong_type_is_one_mistake_whatever_refers_to_the_module() {
     );
     insta::assert_snapshot!(rendered_with(&text, &in_staging()));
 }
+
+#[test]
+fn a_near_name_is_that_of_a_module_whatever_is_wrong_with_its_type() {
+    let text = format!(
+        "{SERVICE}  - {{name: orders, type: sqss}}\n  - {{name: worker, type: iam-role, allowed_iams: [], links: [order]}}\n  - {{name: other, type: sqs, depends_on: [wroker]}}\n"
+    );
+    let said = rendered_with(&text, &in_staging());
+    assert!(
+        said.contains("there is no module `order` in this file") && said.contains("did you mean `orders`?"),
+        "{said}"
+    );
+    assert!(said.contains("did you mean `worker`?"), "{said}");
+}

@@ -73,7 +73,7 @@ fn link(
         let help = if in_environment {
             "it is in the environment; a link reaches modules of the same file only".to_owned()
         } else {
-            suggestion(target, around.kinds.keys().copied(), "there is no other module")
+            suggestion(target, around.others(entry), "there is no other module")
         };
         error(report, span, field, &format!("there is no module `{target}` in this file"), &help);
         return None;

@@ -41,6 +41,13 @@ impl Surroundings<'_> {
         !self.kinds.contains_key(module) && self.request.file.modules.iter().any(|entry| entry.name.value == module)
     }
 
+    /// Names of the file's other modules, whatever their types: what a mistyped name may have meant.
+    pub(super) fn others(&self, entry: &ModuleEntry) -> impl Iterator<Item = &str> + Clone {
+        let own = entry.name.span;
+        let others = self.request.file.modules.iter().filter(move |other| other.name.span != own);
+        others.map(|other| other.name.value.as_str())
+    }
+
     fn module_of(&self, kind: &str) -> Option<&str> {
         self.modules.iter().find(|(name, _)| *name == kind).map(|(_, module)| *module)
     }
@@ -284,11 +291,10 @@ fn depends_on(around: &Surroundings<'_>, entry: &ModuleEntry, needs: &mut BTreeS
         if around.is_mistyped(name) {
             continue;
         }
-        let others = around.kinds.keys().copied().filter(|other| *other != entry.name.value);
         let (message, help) = if name == entry.name.value {
             (format!("`{name}` cannot come before itself"), "remove it".to_owned())
         } else {
-            let help = super::references::suggestion(name, others, "there is no other module");
+            let help = super::references::suggestion(name, around.others(entry), "there is no other module");
             (format!("there is no module `{name}` in this file"), help)
         };
         report.push(

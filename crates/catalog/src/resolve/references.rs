@@ -166,7 +166,9 @@ impl References<'_> {
         let help = if in_environment.is_some() {
             format!("it is in the environment: write {{parent.{output}}}")
         } else {
-            suggestion(name, self.kinds.keys().copied(), "a reference names a module of the same file")
+            let names = self.file.modules.iter().map(|entry| entry.name.value.as_str());
+            let others = names.filter(|other| *other != self.module);
+            suggestion(name, others, "a reference names a module of the same file")
         };
         (message, help)
     }

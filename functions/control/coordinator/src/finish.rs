@@ -14,7 +14,8 @@ use crate::verdict::verdict;
 use crate::{Failure, rollback};
 
 /// Why a deployment may have recorded less than it did.
-const LOST: &str = "it lost its lease, and what it did since is not recorded; resuming it, or deploying again, finds that";
+const LOST: &str =
+    "it lost its lease, and what it did since is not recorded; resuming it, or deploying again, finds that";
 
 /// What is known of a deployment that ends.
 pub(crate) struct Ending<'a> {
