@@ -41,7 +41,7 @@ test-rust: setup
 
 .PHONY: test-system
 test-system: build
-	@$(STEP) test-system -- $(PYTHON) -m pytest tests
+	@$(STEP) test-system -- $(PYTHON) -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-faults
 test-faults: build ## Break every AWS call of the demo in every way; takes hours. LANDFALL_FAULTS_SECONDS=600 bounds it.

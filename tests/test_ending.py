@@ -146,15 +146,23 @@ def test_nothing_waits_under_a_lease_that_is_lost(slow):
         ExpressionAttributeNames={"#token": "token"},
         ExpressionAttributeValues={
             ":h": {"S": "somebody"},
-            ":e": {"N": str(int(time.time() * 1000) + 5000)},
+            ":e": {"N": str(int(time.time() * 1000) + 1000)},
             ":one": {"N": "1"},
         },
     )
     ended = over(slow, layer, begun["number"])
     assert ended["status"] == "failed" and "lost its lease" in ended["message"], ended
     slow.proxy.set()
-    # The new holder goes on with what the old one made and could not record.
-    assert slow.deploy(f"{layer}.yaml", config(layer), layer)["status"] == "succeeded"
+    # The next one waits until no call of the first can be on its way any more, and goes on with what that one made and
+    # could not record.
+    again = slow.deployment_of(layer, slow.upload(f"{layer}.yaml", config(layer)))
+
+    def waits():
+        one = slow.get(f"/layers/{layer}/deployments/{again['number']}")["deployment"]
+        return f"no call of what ended before is still on its way ({layer}/{begun['number']})" in (one["message"] or "")
+
+    until(waits, "the next deployment says why it waits")
+    assert slow.ended(layer, again["number"])["status"] == "succeeded"
     assert queues(slow, layer) == ["first", "second"]
 
 

@@ -38,6 +38,7 @@ def follows(states: dict, path: list[str]) -> bool:
 
 
 def test_a_module_that_changes_costs_at_most_25_events():
+    """Of a module that is the only one of its batch; a batch costs the same, however many modules it has."""
     states = machine("module")["States"]
     path = ["Await", "Reconcile", "Stepped", "Done"]
     assert follows(states, path) and machine("module")["StartAt"] == path[0]
@@ -53,7 +54,7 @@ def test_a_module_that_does_not_change_costs_nothing_beyond_its_plan():
     assert plan["States"][plan["StartAt"]].get("End") is True
     assert ITERATION + events(plan["States"], [plan["StartAt"]]) == 7
     # Only modules that change are in the second Map: the planner leaves the others out.
-    assert states["Modules"]["Items"] == "{% $modules %}"
+    assert states["Modules"]["Items"] == "{% $batches %}"
 
 
 def test_every_failure_of_a_deployment_leads_to_its_end():

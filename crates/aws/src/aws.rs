@@ -77,6 +77,12 @@ impl Aws {
         Self { config, target, watch: Watch::default(), cache: Arc::default() }
     }
 
+    /// The same target with clients and a [`Watch`] of their own. The connections are shared.
+    pub fn apart(&self) -> Self {
+        let (config, target) = (self.config.clone(), self.target.clone());
+        Self { config, target, watch: Watch::default(), cache: Arc::default() }
+    }
+
     /// The target.
     pub fn target(&self) -> &Target {
         &self.target

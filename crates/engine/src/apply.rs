@@ -156,7 +156,7 @@ impl Step<'_> {
             }
             Action::Update => {
                 self.permit(&planned, begun)?;
-                self.update(node, Bring { recorded: desired, written: judged.desired }, seen, &planned).await
+                self.update(node, Bring { recorded: desired, written: judged.desired }, seen, &planned, entry).await
             }
             Action::Replace => {
                 self.permit(&planned, begun)?;
@@ -180,8 +180,15 @@ impl Step<'_> {
         }
     }
 
-    async fn update(&self, node: &Node, bring: Bring, seen: &Seen, planned: &ResourceChange) -> Result<End> {
-        let attempt = self.recorder.intend_update(node, &seen.id).await?;
+    async fn update(
+        &self,
+        node: &Node,
+        bring: Bring,
+        seen: &Seen,
+        planned: &ResourceChange,
+        entry: Option<&Entry>,
+    ) -> Result<End> {
+        let attempt = self.recorder.intend_update(node, &seen.id, entry).await?;
         let changes = Changes { attributes: &planned.attributes, seen };
         match node.kind.0.update(bring.written, self.engine.aws(), &changes).await {
             Ok(progress) => self.record(node, &bring.recorded, progress, Action::Update, Some(seen)).await,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use landfall_state::Timestamp;
+use landfall_state::{JournalEntry, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::graph::Node;
@@ -26,6 +26,8 @@ pub(crate) struct Entry {
     pub properties: Value,
     pub attributes: Map<String, Value>,
     pub needs: Vec<String>,
+    /// The record as it was read. None of an entry that is only assumed.
+    pub record: Option<JournalEntry>,
 }
 
 /// The journal of one module by resource name.
@@ -44,6 +46,7 @@ impl Entry {
             properties: seen.properties.clone(),
             attributes: seen.attributes.clone(),
             needs: needs(node),
+            record: None,
         }
     }
 

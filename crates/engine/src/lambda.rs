@@ -58,17 +58,17 @@ impl Engines {
 
 async fn step<M: Module>(engine: &Engine, request: Request, limits: Limits) -> Result<Response, lambda_runtime::Error> {
     let started = Instant::now();
-    let (op, layer, number, module) = (request.op, request.layer.clone(), request.number, request.module.clone());
+    let (op, layer, number, modules) = (request.op, request.layer.clone(), request.number, request.modules.join(" "));
     let result = engine.step::<M>(request, limits).await;
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match result {
         Ok(response) => {
-            tracing::info!(?op, layer, number, module, milliseconds, ?response, "step");
+            tracing::info!(?op, layer, number, modules, milliseconds, ?response, "step");
             Ok(response)
         }
         Err(error) => {
             let advice = error.advice();
-            tracing::error!(?op, layer, number, module, milliseconds, error = advice, "step failed");
+            tracing::error!(?op, layer, number, modules, milliseconds, error = advice, "step failed");
             Err(advice.into())
         }
     }
@@ -86,11 +86,11 @@ mod tests {
 
     #[test]
     fn an_invocation_names_the_target_beside_the_request() {
-        let text = r#"{"op":"plan","layer":"shop","number":3,"module":"orders",
+        let text = r#"{"op":"plan","layer":"shop","number":3,"modules":["orders"],
             "lease":{"layer":"shop","token":7,"holder":"h","expires_at":"2026-11-25T10:00:00Z"},
             "run":{"key":"k","sha256":"h"},"target":{"account_id":"123456789012","region":"cn-north-1","partition":"aws-cn"}}"#;
         let invocation: Invocation = serde_json::from_str(text).unwrap();
         assert_eq!(invocation.target.region, "cn-north-1");
-        assert_eq!((invocation.request.number, invocation.request.module.as_str()), (3, "orders"));
+        assert_eq!((invocation.request.number, invocation.request.modules), (3, vec!["orders".to_owned()]));
     }
 }

@@ -3,20 +3,16 @@
 use std::collections::BTreeMap;
 
 use landfall_aws::{Error, Kind, Result};
-use landfall_plan::{ModulePlan, RunDocument};
+use landfall_plan::ModulePlan;
 use landfall_state::{DocumentRef, EntryStatus, JournalEntry, ModuleRecord, StateError, Store};
 
 use crate::journal::{Entry, Journal};
 
-/// Stores the plan of one module and answers where.
-pub(crate) async fn store_plan(store: &Store, plan: &ModulePlan) -> Result<DocumentRef> {
-    let bytes = serde_json::to_vec(plan)
+/// Stores the plans of modules in one document and answers where.
+pub(crate) async fn store_plans(store: &Store, plans: &[ModulePlan]) -> Result<DocumentRef> {
+    let bytes = serde_json::to_vec(plans)
         .map_err(|error| Error::new(Kind::Corrupt, "plan", "the plan cannot be written").caused_by(error))?;
     store.put_document(bytes).await.map_err(state)
-}
-
-pub(crate) async fn load_run(store: &Store, run: &DocumentRef) -> Result<RunDocument> {
-    document(store, run).await
 }
 
 pub(crate) async fn document<T: serde::de::DeserializeOwned>(store: &Store, at: &DocumentRef) -> Result<T> {
@@ -31,13 +27,24 @@ pub(crate) async fn load_journal(store: &Store, layer: &str, module: &str) -> Re
     Ok(entries.into_iter().map(|entry| (entry.resource.clone(), Entry::from(entry))).collect())
 }
 
+/// The journals of all modules of a layer.
+pub(crate) async fn load_journals(store: &Store, layer: &str) -> Result<BTreeMap<String, Journal>> {
+    let mut journals: BTreeMap<String, Journal> = BTreeMap::new();
+    for entry in store.journal(layer).await.map_err(state)? {
+        journals.entry(entry.module.clone()).or_default().insert(entry.resource.clone(), Entry::from(entry));
+    }
+    Ok(journals)
+}
+
 pub(crate) async fn load_modules(store: &Store, layer: &str) -> Result<BTreeMap<String, ModuleRecord>> {
     store.modules(layer).await.map_err(state)
 }
 
 impl From<JournalEntry> for Entry {
     fn from(entry: JournalEntry) -> Self {
+        let record = Some(entry.clone());
         Self {
+            record,
             kind: entry.kind,
             id: entry.id,
             applied: entry.status == EntryStatus::Applied,

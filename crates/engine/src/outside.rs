@@ -6,6 +6,7 @@ use landfall_aws::{Mode, Result};
 use serde_json::Value;
 
 use crate::module::Module;
+use crate::reads::Reads;
 use crate::step::{Engine, Request};
 
 impl Engine {
@@ -18,7 +19,8 @@ impl Engine {
         self.aws().watch().begin(Mode::WriteUntil(hour));
         // As a deployment of its own, to which AWS's word counts.
         let request = Request { number: 0, ..request.clone() };
-        let subject = self.load::<M>(&request, Duration::ZERO).await?;
+        let name = request.modules.first().map(String::as_str).unwrap_or_default();
+        let subject = self.load::<M>(&Reads::new(&self.store, &request), name, Duration::ZERO).await?;
         let (Some(seen), Some(kind)) = (subject.seen.get(resource), subject.kind_of(resource)) else {
             return Ok(true);
         };

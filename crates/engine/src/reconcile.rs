@@ -1,17 +1,20 @@
-//! One step of bringing a module to its config: remove what is replaced, make and change in order with as much at a
-//! time as the graph allows, remove what is no longer wanted. Every action is journalled before and after.
+//! One step of bringing modules to their config. Of each: remove what is replaced, make and change in order with as much
+//! at a time as the graph allows, remove what is no longer wanted. Every action is journalled before and after.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use landfall_aws::{Error, Kind, Mode, Result};
 use landfall_plan::{ModuleChange, ModulePlan, ResourceChange, resolve};
 
 use crate::module::Module;
 use crate::plan::{Known, allowed, lookup};
-use crate::record::{Opened, Recorder};
+use crate::reads::Reads;
+use crate::record::{Held, Opened, Recorder};
 use crate::report::{End, Report};
-use crate::step::{Engine, Limits, Request, Response};
+use crate::settle::Stepped;
+use crate::step::{Engine, Limits, Outcome, Response};
 use crate::subject::Subject;
 
 /// How many actions of a step run at a time: enough to keep AWS busy, few enough to stay below its request rates.
@@ -20,6 +23,10 @@ pub(crate) const AT_ONCE: usize = 24;
 /// How often something that AWS's own delay may explain ([`Error::may_pass`]) is tried: with a step every five
 /// seconds, about two minutes.
 const TRIES: u32 = 24;
+
+/// How often the lease is renewed while a step works: often enough that a table which is out of reach for a moment stops
+/// nothing ([`landfall_state::FENCE`]).
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// Everything that the actions of a step share.
 pub(crate) struct Step<'a> {
@@ -31,39 +38,64 @@ pub(crate) struct Step<'a> {
     pub number: u64,
 }
 
-pub(crate) async fn step<M: Module>(engine: &Engine, request: &Request, limits: Limits) -> Result<Response> {
-    let watch = engine.aws().watch();
-    watch.begin(Mode::Read);
-    let recorder = match Recorder::open(engine, request, limits.lease).await? {
-        Opened::Running(recorder) => recorder,
-        Opened::Ended(outcome) => return Ok(Response::Stepped { outcome, retry_after: 0 }),
-    };
-    watch.begin(Mode::WriteUntil(recorder.lease_ends()));
-    let outcome = tokio::select! {
-        outcome = run::<M>(engine, request, limits, &recorder) => outcome,
-        lost = keep_lease(engine, &recorder, limits.lease) => match lost {
+pub(crate) async fn step<M: Module>(hands: &[Engine], reads: &Reads<'_>, limits: Limits) -> Result<Response> {
+    hands.iter().for_each(|hand| hand.aws().watch().begin(Mode::Read));
+    let Some(first) = hands.first() else { return Ok(Response::Stepped { outcome: Outcome::Done, retry_after: 0 }) };
+    let held = Held::open(first, reads.request(), limits.lease).await?;
+    let each =
+        hands.iter().zip(&reads.request().modules).map(|(hand, name)| one::<M>(hand, reads, &held, name, limits));
+    let ended = tokio::select! {
+        ended = join_all(each) => ended,
+        lost = keep_lease(hands, &held, limits.lease) => match lost {
             Ok(never) => match never {},
-            Err(error) => Err(error),
+            // What no module can record any more: the step is tried again, and says what it finds.
+            Err(error) => return Err(error),
         },
     };
-    match outcome {
+    together(ended)
+}
+
+/// The end of a step from those of its modules: pending while one is, else failed when one is.
+fn together(ended: Vec<Result<Stepped>>) -> Result<Response> {
+    let ended: Vec<Stepped> = ended.into_iter().collect::<Result<_>>()?;
+    let pending = ended.iter().filter(|end| end.outcome == Outcome::Pending).map(|end| end.retry_after).min();
+    let failed = ended.iter().any(|end| end.outcome == Outcome::Failed);
+    let (outcome, retry_after) = match pending {
+        Some(soonest) => (Outcome::Pending, soonest),
+        None if failed => (Outcome::Failed, 0),
+        None => (Outcome::Done, 0),
+    };
+    Ok(Response::Stepped { outcome, retry_after })
+}
+
+/// The step of one module, recorded to its end.
+async fn one<M: Module>(
+    engine: &Engine,
+    reads: &Reads<'_>,
+    held: &Held,
+    name: &str,
+    limits: Limits,
+) -> Result<Stepped> {
+    let watch = engine.aws().watch();
+    let recorder = match Recorder::open(engine, held, name).await? {
+        Opened::Running(recorder) => recorder,
+        Opened::Ended(outcome) => return Ok(Stepped::ended(outcome)),
+    };
+    watch.begin(Mode::WriteUntil(held.ends()));
+    match run::<M>(engine, reads, name, limits, &recorder).await {
         Ok((subject, report)) => recorder.settle(&subject, report, watch, &limits).await,
         Err(error) => recorder.fail(error, watch, &limits).await,
     }
 }
 
 /// Renews the lease while the step works. This is a heartbeat beside the work: nothing waits for it.
-async fn keep_lease(engine: &Engine, recorder: &Recorder, ttl: Duration) -> Result<Infallible> {
-    let mut ends = recorder.lease_ends();
+async fn keep_lease(hands: &[Engine], held: &Held, ttl: Duration) -> Result<Infallible> {
     loop {
-        tokio::time::sleep(ttl / 4).await;
-        match recorder.renew(ttl).await {
-            Ok(later) => {
-                ends = later;
-                engine.aws().watch().extend(ends);
-            }
+        tokio::time::sleep(HEARTBEAT.min(ttl / 4)).await;
+        match held.renew(ttl).await {
+            Ok(ends) => hands.iter().for_each(|hand| hand.aws().watch().extend(ends)),
             // The table may be out of reach for a moment; the calls are fenced by the end that is known.
-            Err(error) if error.kind == Kind::Throttled && Instant::now() < ends => {}
+            Err(error) if error.kind == Kind::Throttled && Instant::now() < held.ends() => {}
             Err(error) => return Err(error),
         }
     }
@@ -71,14 +103,16 @@ async fn keep_lease(engine: &Engine, recorder: &Recorder, ttl: Duration) -> Resu
 
 async fn run<M: Module>(
     engine: &Engine,
-    request: &Request,
+    reads: &Reads<'_>,
+    name: &str,
     limits: Limits,
     recorder: &Recorder,
 ) -> Result<(Subject, Report)> {
     let (approved, subject) =
-        futures::future::try_join(approved(recorder, request), engine.load::<M>(request, limits.settle)).await?;
+        futures::future::try_join(reads.approved(name), engine.load::<M>(reads, name, limits.settle)).await?;
     let mut report = Report::default();
-    let step = Step { engine, subject: &subject, recorder, approved: &approved, limits, number: request.number };
+    let number = reads.request().number;
+    let step = Step { engine, subject: &subject, recorder, approved: &approved, limits, number };
 
     let computed = subject.plan();
     let mut seen = subject.seen.clone();
@@ -99,19 +133,8 @@ async fn run<M: Module>(
         report.failures.push(("outputs".to_owned(), error));
     }
     report.outputs = outputs.value;
-    report.count(&subject, &approved, request.number);
+    report.count(&subject, &approved, number);
     Ok((subject, report))
-}
-
-/// The part of the approved plan that speaks of the module. Without it nothing may be done.
-async fn approved(recorder: &Recorder, request: &Request) -> Result<ModulePlan> {
-    let refused = |message: &str| Error::new(Kind::Conflict, "apply", message).about(&request.module);
-    let plan = request.plan.as_ref().ok_or_else(|| refused("there is no approved plan"))?;
-    let plan = recorder.load_plan(plan).await?;
-    plan.modules
-        .into_iter()
-        .find(|part| part.module == request.module)
-        .ok_or_else(|| refused("the approved plan does not have this module"))
 }
 
 impl Step<'_> {

@@ -1,29 +1,40 @@
 //! What a step writes to the state under its lease: intents, results, what is forgotten, how far the module is.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use landfall_aws::{Error, Kind, Result};
-use landfall_plan::Plan;
 use landfall_state::{
-    Applied, DocumentRef, IntentAction, Lease, NewIntent, Run, RunStatus, RunUpdate, StateError, Store, Writer,
+    Applied, Event, FENCE, IntentAction, JournalEntry, Lease, ModuleEnd, NewIntent, Run, RunStatus, RunUpdate,
+    StateError, Store, Writer,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::graph::Node;
 use crate::journal::{Entry, needs};
-use crate::load::{document, state};
+use crate::load::state;
 use crate::resource::{Intent, Recorded, Seen};
 use crate::step::{Engine, Outcome, Request};
 
-/// Writes everything that one step has to record, under its lease.
+/// The lease of a step, and the runs of its deployment as they were when the step began.
+pub(crate) struct Held {
+    store: Store,
+    lease: Lease,
+    doing: String,
+    runs: Vec<Run>,
+    ends: Mutex<Instant>,
+}
+
+/// Writes everything that the step of one module has to record, under its lease.
 pub(crate) struct Recorder {
     store: Store,
     wake: aws_sdk_sfn::Client,
     lease: Lease,
-    lease_ends: Instant,
     /// The module's run as the steps before left it.
     run: Run,
+    /// Whether other modules of the deployment wait for this one.
+    needed: bool,
 }
 
 /// What opening a step found.
@@ -35,56 +46,62 @@ pub(crate) enum Opened {
 }
 
 /// Until when calls may be sent under a lease that was asked for at `asked`. A tenth of its life is kept back: clocks
-/// differ, and the last call takes its time.
+/// differ, and the last call takes its time. And it is asked for again soon: whoever loses it notices before the next
+/// holder begins.
 fn safe_end(asked: Instant, ttl: Duration) -> Instant {
-    asked + ttl - ttl / 10
+    asked + FENCE.min(ttl - ttl / 10)
 }
 
-impl Recorder {
-    /// Renews the lease and says that the module runs. When its run has ended before — the step is a repetition —
-    /// that end is answered instead, and dependents are woken once more.
-    pub(crate) async fn open(engine: &Engine, request: &Request, ttl: Duration) -> Result<Opened> {
+impl Held {
+    /// Renews the lease and reads the runs.
+    pub(crate) async fn open(engine: &Engine, request: &Request, ttl: Duration) -> Result<Self> {
         // The lease ends at the latest when it would end had the call taken no time.
         let asked = Instant::now();
-        let doing = doing(&request.layer, request.number, &request.module);
+        let doing = doing(request);
         let renewed = engine.store.renew(&request.lease, &doing, ttl);
         let runs = engine.store.runs(&request.layer, request.number);
         let (lease, runs) = futures::future::try_join(renewed, runs).await.map_err(state)?;
-        let run = runs.into_iter().find(|run| run.module == request.module).ok_or_else(|| {
-            Error::new(Kind::Corrupt, "run", "the deployment does not run this module").about(&request.module)
-        })?;
-        let recorder = Self {
-            store: engine.store.clone(),
-            wake: engine.wake.clone(),
-            lease,
-            lease_ends: safe_end(asked, ttl),
-            run,
-        };
+        Ok(Self { store: engine.store.clone(), lease, doing, runs, ends: Mutex::new(safe_end(asked, ttl)) })
+    }
+
+    /// When the lease is over unless it is renewed.
+    pub(crate) fn ends(&self) -> Instant {
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves the end of the lease; answers the new end.
+    pub(crate) async fn renew(&self, ttl: Duration) -> Result<Instant> {
+        let asked = Instant::now();
+        self.store.renew(&self.lease, &self.doing, ttl).await.map_err(state)?;
+        let ends = safe_end(asked, ttl);
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+        Ok(ends)
+    }
+}
+
+impl Recorder {
+    /// Says that a module runs. When its run has ended before — the step is a repetition — that end is answered
+    /// instead, and dependents are woken once more.
+    pub(crate) async fn open(engine: &Engine, held: &Held, module: &str) -> Result<Opened> {
+        let run =
+            held.runs.iter().find(|run| run.module == module).cloned().ok_or_else(|| {
+                Error::new(Kind::Corrupt, "run", "the deployment does not run this module").about(module)
+            })?;
+        let needed = held.runs.iter().any(|other| other.needs.iter().any(|need| need == module));
+        let recorder =
+            Self { store: engine.store.clone(), wake: engine.wake.clone(), lease: held.lease.clone(), run, needed };
         if let Some(outcome) = outcome(recorder.run.status) {
             recorder.wake_dependents().await?;
             return Ok(Opened::Ended(outcome));
         }
         let mut running = RunUpdate::status(RunStatus::Running);
         (running.counts, running.calls) = (recorder.run.counts, recorder.run.calls.clone());
-        match recorder.writer().run_update(request.number, &request.module, &running).await {
+        match recorder.writer().run_update(recorder.number(), module, &running).await {
             Ok(()) => Ok(Opened::Running(Box::new(recorder))),
             Err(StateError::Cancelled { .. }) => Ok(Opened::Ended(recorder.cancelled().await?)),
             // A conflict: another step ended it in between; the repetition of this one will see how.
             Err(error) => Err(state(error)),
         }
-    }
-
-    /// Moves the end of the lease; answers the new end.
-    pub(crate) async fn renew(&self, ttl: Duration) -> Result<Instant> {
-        let asked = Instant::now();
-        let doing = doing(&self.lease.layer, self.number(), self.module());
-        self.store.renew(&self.lease, &doing, ttl).await.map_err(state)?;
-        Ok(safe_end(asked, ttl))
-    }
-
-    /// When the lease is over unless it is renewed.
-    pub(crate) fn lease_ends(&self) -> Instant {
-        self.lease_ends
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -114,18 +131,29 @@ impl Recorder {
         self.writer().run_update(self.number(), self.module(), update).await.map_err(state)
     }
 
-    pub(crate) async fn happened(&self, kind: &'static str, message: String) -> Result<()> {
-        let happened = self.store.happened(&self.lease.layer, self.number(), kind, Some(self.module()), message);
-        happened.await.map_err(state)?;
-        Ok(())
+    /// Records the end of the module's run, what the module is now, and the event that says so; wakes those that wait
+    /// for it.
+    pub(crate) async fn ended(
+        &self,
+        update: &RunUpdate,
+        end: ModuleEnd<'_>,
+        kind: &str,
+        message: String,
+    ) -> Result<()> {
+        let module = Some(self.module().to_owned());
+        let event = Event { at: self.store.now(), kind: kind.to_owned(), module, message };
+        match self.writer().module_ended(self.number(), self.module(), update, end, &event).await {
+            // Ended before: a step that ran twice. Waking again is harmless.
+            Ok(()) | Err(StateError::Conflict { .. }) => self.wake_dependents().await,
+            Err(error) => Err(state(error)),
+        }
     }
 
-    pub(crate) async fn wake_dependents(&self) -> Result<()> {
+    async fn wake_dependents(&self) -> Result<()> {
+        if !self.needed {
+            return Ok(());
+        }
         self.store.wake(&self.wake, &self.lease.layer, self.number()).await.map_err(state)
-    }
-
-    pub(crate) async fn load_plan(&self, plan: &DocumentRef) -> Result<Plan> {
-        document(&self.store, plan).await
     }
 
     /// Journals that a resource is about to be made, over the entry that the step has read.
@@ -133,22 +161,16 @@ impl Recorder {
         let client_token = self.client_token(&node.name);
         let needs = needs(node);
         let intent = self.intent(node, IntentAction::Create, None, &client_token, &needs);
-        let over = entry.map(|entry| entry.touched_at);
-        match self.writer().intend_creation(intent, desired, over).await {
-            Ok(attempt) => Ok(Intent { client_token, attempt }),
-            // A step that was taken for dead is still at work; a later step sees what it made.
-            Err(StateError::Conflict { .. }) => {
-                Err(Error::new(Kind::NotReady, "create", "another step of the deployment works on it"))
-            }
-            Err(error) => Err(state(error)),
-        }
+        let attempt = self.writer().intend_creation(intent, desired, record(entry)).await.map_err(begun_elsewhere)?;
+        Ok(Intent { client_token, attempt })
     }
 
-    /// Journals that a resource is about to be changed. Answers how often that was begun.
-    pub(crate) async fn intend_update(&self, node: &Node, id: &str) -> Result<u32> {
+    /// Journals that a resource is about to be changed, over the entry that the step has read. Answers how often that
+    /// was begun.
+    pub(crate) async fn intend_update(&self, node: &Node, id: &str, entry: Option<&Entry>) -> Result<u32> {
         let needs = needs(node);
         let intent = self.intent(node, IntentAction::Update, Some(id), "", &needs);
-        self.writer().intend(intent).await.map_err(state)
+        self.writer().intend(intent, record(entry)).await.map_err(begun_elsewhere)
     }
 
     fn intent<'a>(
@@ -171,13 +193,15 @@ impl Recorder {
         }
     }
 
-    /// Journals that a resource is about to be removed. Answers how often that was begun.
+    /// Journals that a resource is about to be removed, over the entry that the step has read. Answers how often that
+    /// was begun.
     pub(crate) async fn intend_removal(
         &self,
         resource: &str,
         kind: &str,
         seen: &Seen,
         needs: &[String],
+        entry: Option<&Entry>,
     ) -> Result<u32> {
         let intent = NewIntent {
             number: self.number(),
@@ -189,7 +213,7 @@ impl Recorder {
             client_token: "",
             needs,
         };
-        self.writer().intend(intent).await.map_err(state)
+        self.writer().intend(intent, record(entry)).await.map_err(begun_elsewhere)
     }
 
     /// The same for every attempt of this deployment, another one for the next deployment.
@@ -244,6 +268,20 @@ impl Recorder {
     }
 }
 
+fn record(entry: Option<&Entry>) -> Option<&JournalEntry> {
+    entry.and_then(|entry| entry.record.as_ref())
+}
+
+/// An entry that is another one by now: a step that was taken for dead is still at work. A later step sees what it did.
+fn begun_elsewhere(error: StateError) -> Error {
+    match error {
+        StateError::Conflict { .. } => {
+            Error::new(Kind::NotReady, "journal", "another step of the deployment works on it")
+        }
+        error => state(error),
+    }
+}
+
 /// How a run that has settled ended.
 fn outcome(status: RunStatus) -> Option<Outcome> {
     match status {
@@ -253,6 +291,11 @@ fn outcome(status: RunStatus) -> Option<Outcome> {
     }
 }
 
-fn doing(layer: &str, number: u64, module: &str) -> String {
-    format!("deployment {layer}/{number}, module {module}")
+fn doing(request: &Request) -> String {
+    let modules = match request.modules.as_slice() {
+        [only] => format!("module {only}"),
+        [first, others @ ..] => format!("module {first} and {} more", others.len()),
+        [] => "no module".to_owned(),
+    };
+    format!("deployment {}/{}, {modules}", request.layer, request.number)
 }

@@ -171,7 +171,8 @@ impl Step<'_> {
             return Ok(End::Pending { after: Duration::from_secs(10), reason: "it is being deleted".to_owned() });
         }
         let needs = removal.entry.map(|entry| entry.needs.clone()).unwrap_or_default();
-        let tries = self.recorder.intend_removal(removal.name, removal.kind.kind(), seen, &needs).await?;
+        let tries =
+            self.recorder.intend_removal(removal.name, removal.kind.kind(), seen, &needs, removal.entry).await?;
         let nothing = Value::Null;
         let recorded = removal.entry.map_or(&nothing, |entry| &entry.properties);
         match removal.kind.0.delete(self.engine.aws(), seen, recorded).await {

@@ -4,13 +4,27 @@ use std::time::Duration;
 
 use landfall_aws::{Error, Kind, Result, Watch};
 use landfall_plan::ModuleChange;
-use landfall_state::{ModuleRecord, RunCounts, RunStatus, RunUpdate, StateError};
+use landfall_state::{ModuleEnd, ModuleRecord, RunCounts, RunStatus, RunUpdate};
 
-use crate::load::state;
 use crate::record::Recorder;
 use crate::report::{Report, failure};
-use crate::step::{Limits, Outcome, Response};
+use crate::step::{Limits, Outcome};
 use crate::subject::Subject;
+
+/// How the step of one module ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stepped {
+    pub outcome: Outcome,
+    /// Seconds to wait before the next step; 0 unless pending.
+    pub retry_after: u64,
+}
+
+impl Stepped {
+    /// Nothing is left to do.
+    pub(crate) fn ended(outcome: Outcome) -> Self {
+        Self { outcome, retry_after: 0 }
+    }
+}
 
 impl Recorder {
     /// Records how a step ended; when the module is settled, wakes those that waited for it.
@@ -20,7 +34,7 @@ impl Recorder {
         report: Report,
         watch: &Watch,
         limits: &Limits,
-    ) -> Result<Response> {
+    ) -> Result<Stepped> {
         let mut update = self.update(RunStatus::Done, watch);
         update.counts = RunCounts {
             create: report.counts.create,
@@ -32,39 +46,35 @@ impl Recorder {
             update.status = RunStatus::Failed;
             update.error = Some(report.failure_text());
             update.failures = report.resource_failures();
-            return self.end(update, Outcome::Failed).await;
+            return self.end(update, ModuleEnd::AsItWas).await;
         }
         if report.cancelled {
             update.status = RunStatus::Cancelled;
             update.reason = Some(report.cancelled_text());
-            return self.end(update, Outcome::Failed).await;
+            return self.end(update, ModuleEnd::AsItWas).await;
         }
         if let Some(retry_after) = report.retry_after {
             return self.wait(update, retry_after, report.waits_text(), limits).await;
         }
         if subject.module.change == ModuleChange::Destroy {
             // A module of which a rollback leaves something stays known, so that a later deployment finds it.
-            if !subject.spared.is_empty() {
-                return self.end(update, Outcome::Done).await;
-            }
-            self.writer().module_removed(self.module()).await.map_err(state)?;
-        } else {
-            let record = ModuleRecord {
-                module: self.module().to_owned(),
-                kind: subject.module.kind.clone(),
-                number: self.number(),
-                outputs: report.outputs,
-                defaults: subject.defaults.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
-                needs: subject.module.needs.clone(),
-                complete: true,
-            };
-            self.writer().module_deployed(&record).await.map_err(state)?;
+            let spares = !subject.spared.is_empty();
+            return self.end(update, if spares { ModuleEnd::AsItWas } else { ModuleEnd::Removed }).await;
         }
-        self.end(update, Outcome::Done).await
+        let record = ModuleRecord {
+            module: self.module().to_owned(),
+            kind: subject.module.kind.clone(),
+            number: self.number(),
+            outputs: report.outputs,
+            defaults: subject.defaults.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+            needs: subject.module.needs.clone(),
+            complete: true,
+        };
+        self.end(update, ModuleEnd::Deployed(&record)).await
     }
 
     /// Records that the step as a whole could not go on.
-    pub(crate) async fn fail(&self, error: Error, watch: &Watch, limits: &Limits) -> Result<Response> {
+    pub(crate) async fn fail(&self, error: Error, watch: &Watch, limits: &Limits) -> Result<Stepped> {
         let mut update = self.update(RunStatus::Failed, watch);
         update.counts = self.earlier().counts;
         if matches!(error.kind, Kind::NotReady | Kind::Throttled) {
@@ -72,7 +82,7 @@ impl Recorder {
         }
         update.error = Some(error.advice());
         update.failures = vec![failure(error.resource.as_deref().unwrap_or_default(), &error)];
-        self.end(update, Outcome::Failed).await
+        self.end(update, ModuleEnd::AsItWas).await
     }
 
     /// Records that the deployment was cancelled before this step began.
@@ -80,7 +90,7 @@ impl Recorder {
         let mut update = RunUpdate::status(RunStatus::Cancelled);
         (update.counts, update.calls) = (self.earlier().counts, self.earlier().calls.clone());
         update.reason = self.earlier().reason.clone();
-        self.end(update, Outcome::Failed).await?;
+        self.end(update, ModuleEnd::AsItWas).await?;
         Ok(Outcome::Failed)
     }
 
@@ -91,12 +101,12 @@ impl Recorder {
         retry_after: Duration,
         reason: String,
         limits: &Limits,
-    ) -> Result<Response> {
+    ) -> Result<Stepped> {
         if self.waited() > limits.patience {
             update.status = RunStatus::Failed;
             update.error =
                 Some(format!("gave up after {} minutes of waiting: {reason}", limits.patience.as_secs() / 60));
-            return self.end(update, Outcome::Failed).await;
+            return self.end(update, ModuleEnd::AsItWas).await;
         }
         update.status = RunStatus::Pending;
         update.reason = Some(reason);
@@ -104,24 +114,18 @@ impl Recorder {
         // The next step has to come while the lease lives.
         let retry_after = retry_after.min(limits.lease / 3);
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-        Ok(Response::Stepped { outcome: Outcome::Pending, retry_after: seconds })
+        Ok(Stepped { outcome: Outcome::Pending, retry_after: seconds })
     }
 
-    async fn end(&self, update: RunUpdate, outcome: Outcome) -> Result<Response> {
-        match self.writer().run_update(self.number(), self.module(), &update).await {
-            // Ended before: a step that ran twice. Waking again is harmless.
-            Ok(()) | Err(StateError::Conflict { .. }) => {}
-            Err(error) => return Err(state(error)),
-        }
+    async fn end(&self, update: RunUpdate, end: ModuleEnd<'_>) -> Result<Stepped> {
         let message = update.error.clone().unwrap_or_else(|| counts_text(&update.counts));
-        let kind = match outcome {
-            _ if update.status == RunStatus::Cancelled => "module-cancelled",
-            Outcome::Failed => "module-failed",
-            Outcome::Done | Outcome::Pending => "module-done",
+        let (outcome, kind) = match update.status {
+            RunStatus::Cancelled => (Outcome::Failed, "module-cancelled"),
+            RunStatus::Failed => (Outcome::Failed, "module-failed"),
+            _ => (Outcome::Done, "module-done"),
         };
-        self.happened(kind, message).await?;
-        self.wake_dependents().await?;
-        Ok(Response::Stepped { outcome, retry_after: 0 })
+        self.ended(&update, end, kind, message).await?;
+        Ok(Stepped::ended(outcome))
     }
 
     /// An update that carries the calls of this step and of those before it.

@@ -1,20 +1,24 @@
 //! One invocation of a module function: what it is asked, what it answers, its bounds.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use landfall_aws::{Aws, Mode, Result, Target};
-use landfall_plan::ModuleChange;
+use futures::future::join_all;
+use landfall_aws::{Aws, Error, Mode, Result, Target};
+use landfall_plan::ModulePlan;
 use landfall_state::{DocumentRef, Lease, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::module::Module;
+use crate::reads::Reads;
 use crate::{load, reconcile};
 
 /// Characters of a refusal: an execution's state holds those of all modules and has at most 256 KB
 /// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
 const REFUSAL: usize = 1_500;
 
-/// What a module function is asked to do.
+/// What a module function is asked to do with some modules of its kind. They are worked on at the same time, each for
+/// itself: one that fails or waits keeps no other from its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// Plan or reconcile.
@@ -23,8 +27,8 @@ pub struct Request {
     pub layer: String,
     /// Deployment number.
     pub number: u64,
-    /// Module.
-    pub module: String,
+    /// Modules. None of them needs another one.
+    pub modules: Vec<String>,
     /// The lease under which the deployment runs.
     pub lease: Lease,
     /// The run document.
@@ -50,19 +54,10 @@ pub enum Op {
 pub enum Response {
     /// Of a plan.
     Planned {
-        /// Module.
-        module: String,
-        /// Where its [`ModulePlan`] lies.
+        /// Where the plans of the modules lie, a list of [`ModulePlan`].
         part: DocumentRef,
-        /// What happens to it.
-        change: ModuleChange,
-    },
-    /// Of a plan that cannot be made before somebody changes something: the config, a permission, what AWS has.
-    Refused {
-        /// Module.
-        module: String,
-        /// Why, and what to do about it.
-        refused: String,
+        /// Modules that have none.
+        refused: Vec<Refused>,
     },
     /// Of a step.
     Stepped {
@@ -73,15 +68,24 @@ pub enum Response {
     },
 }
 
+/// A module that cannot be planned before somebody changes something: the config, a permission, what AWS has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Module.
+    pub module: String,
+    /// Why, and what to do about it.
+    pub refused: String,
+}
+
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// The module is as the config says.
+    /// The modules are as the config says.
     Done,
-    /// AWS works on something; run another step later.
+    /// AWS works on something of one of them; run another step later.
     Pending,
-    /// Something failed; it is recorded.
+    /// Nothing is left to do, and something failed; it is recorded.
     Failed,
 }
 
@@ -122,6 +126,8 @@ pub struct Engine {
     pub(crate) store: Store,
     pub(crate) wake: aws_sdk_sfn::Client,
     aws: Aws,
+    /// The clients of the second module of an invocation, and of the others behind it.
+    more: Mutex<Vec<Aws>>,
     partition: String,
 }
 
@@ -129,7 +135,23 @@ impl Engine {
     /// An engine over a store, for the account and region of `target`.
     pub fn new(base: &aws_config::SdkConfig, store: Store, target: Target) -> Self {
         let partition = target.partition.clone();
-        Self { store, wake: aws_sdk_sfn::Client::new(base), aws: Aws::new(base, target), partition }
+        let (wake, aws) = (aws_sdk_sfn::Client::new(base), Aws::new(base, target));
+        Self { store, wake, aws, more: Mutex::default(), partition }
+    }
+
+    /// An engine for each module of an invocation: their calls are counted and fenced apart. The clients stay.
+    fn hands(&self, count: usize) -> Vec<Self> {
+        // The list stays whole whatever panicked while holding it.
+        let mut more = self.more.lock().unwrap_or_else(PoisonError::into_inner);
+        while more.len() + 1 < count {
+            more.push(self.aws.apart());
+        }
+        std::iter::once(&self.aws).chain(more.iter()).take(count).map(|aws| self.with(aws.clone())).collect()
+    }
+
+    fn with(&self, aws: Aws) -> Self {
+        let (store, wake, partition) = (self.store.clone(), self.wake.clone(), self.partition.clone());
+        Self { store, wake, aws, more: Mutex::default(), partition }
     }
 
     /// The clients that modules use: their [`Watch`](landfall_aws::Watch) counts every call.
@@ -142,31 +164,44 @@ impl Engine {
         &self.partition
     }
 
-    /// Runs one step of module `M`.
+    /// Runs one step of modules of kind `M`.
     ///
     /// # Errors
     /// Only when the step could not record how it ended (no lease, table out of reach). A failure of the module
     /// itself is recorded and answered as [`Outcome::Failed`].
     pub async fn step<M: Module>(&self, request: Request, limits: Limits) -> Result<Response> {
+        let (hands, reads) = (self.hands(request.modules.len()), Reads::new(&self.store, &request));
         match request.op {
             // Boxed: the future of a whole step is large.
-            Op::Plan => Box::pin(self.plan::<M>(&request, limits)).await,
-            Op::Reconcile => Box::pin(reconcile::step::<M>(self, &request, limits)).await,
+            Op::Plan => Box::pin(self.plan::<M>(&hands, &reads, limits)).await,
+            Op::Reconcile => Box::pin(reconcile::step::<M>(&hands, &reads, limits)).await,
         }
     }
 
-    async fn plan<M: Module>(&self, request: &Request, limits: Limits) -> Result<Response> {
-        self.aws.watch().begin(Mode::Read);
-        let subject = match self.load::<M>(request, limits.settle).await {
-            Ok(subject) => subject,
-            Err(error) if error.kind.is_for_people() => {
-                let refused = error.advice().chars().take(REFUSAL).collect();
-                return Ok(Response::Refused { module: request.module.clone(), refused });
+    async fn plan<M: Module>(&self, hands: &[Self], reads: &Reads<'_>, limits: Limits) -> Result<Response> {
+        let each = hands.iter().zip(&reads.request().modules).map(|(hand, name)| hand.look::<M>(reads, name, limits));
+        let (mut plans, mut refused) = (Vec::new(), Vec::new());
+        for looked in join_all(each).await {
+            match looked {
+                Ok(plan) => plans.push(plan),
+                Err((module, error)) if error.kind.is_for_people() => {
+                    refused.push(Refused { module, refused: error.advice().chars().take(REFUSAL).collect() });
+                }
+                Err((_, error)) => return Err(error),
             }
-            Err(error) => return Err(error),
-        };
-        let plan = subject.plan();
-        let part = load::store_plan(&self.store, &plan).await?;
-        Ok(Response::Planned { module: plan.module, part, change: plan.change })
+        }
+        Ok(Response::Planned { part: load::store_plans(&self.store, &plans).await?, refused })
+    }
+
+    /// The plan of one module; else its name and why it has none.
+    async fn look<M: Module>(
+        &self,
+        reads: &Reads<'_>,
+        name: &str,
+        limits: Limits,
+    ) -> std::result::Result<ModulePlan, (String, Error)> {
+        self.aws.watch().begin(Mode::Read);
+        let subject = self.load::<M>(reads, name, limits.settle).await.map_err(|error| (name.to_owned(), error))?;
+        Ok(subject.plan())
     }
 }

@@ -10,12 +10,12 @@ use serde_json::Value;
 use crate::context::Context;
 use crate::graph::{Graph, Node};
 use crate::journal::{Entry, Journal};
-use crate::load;
 use crate::module::Module;
 use crate::observe::{Leftover, leftovers, observe};
 use crate::plan::{Known, Leave, changes, deletion, lookup};
+use crate::reads::Reads;
 use crate::resource::{Registered, Seen};
-use crate::step::{Engine, Request};
+use crate::step::Engine;
 
 /// A module of a run, built and looked at.
 pub(crate) struct Subject {
@@ -55,18 +55,18 @@ pub(crate) fn build<M: Module>(inputs: Value, cx: &Context) -> Result<Built> {
 }
 
 impl Engine {
-    /// Builds the module of a request and looks at everything it owns. Describes are trusted against the journal only
+    /// Builds a module of a request and looks at everything it owns. Describes are trusted against the journal only
     /// after `settle`.
-    pub(crate) async fn load<M: Module>(&self, request: &Request, settle: Duration) -> Result<Subject> {
-        let (run, journal, deployed) = futures::future::try_join3(
-            load::load_run(&self.store, &request.run),
-            load::load_journal(&self.store, &request.layer, &request.module),
-            load::load_modules(&self.store, &request.layer),
-        )
-        .await?;
-        let module = run.modules.iter().find(|module| module.name == request.module).cloned().ok_or_else(|| {
-            Error::new(Kind::Corrupt, "load", "the run does not have this module").about(&request.module)
-        })?;
+    pub(crate) async fn load<M: Module>(&self, reads: &Reads<'_>, name: &str, settle: Duration) -> Result<Subject> {
+        let (run, journal, deployed) =
+            futures::future::try_join3(reads.run(), reads.journal(name), reads.deployed()).await?;
+        let module = run
+            .modules
+            .iter()
+            .find(|module| module.name == name)
+            .cloned()
+            .ok_or_else(|| Error::new(Kind::Corrupt, "load", "the run does not have this module").about(name))?;
+        let request = reads.request();
         let outputs_of = |token: &Token| match token {
             Token::Output { module, output } => deployed.get(module)?.outputs.get(output).cloned(),
             Token::Attribute { .. } => None,
@@ -78,7 +78,7 @@ impl Engine {
             let config = run.layer.modules.iter().find(|config| config.name == module.name).ok_or_else(|| {
                 Error::new(Kind::Corrupt, "load", "the config of the run does not have this module").about(&module.name)
             })?;
-            let cx = Context::of(&run, &module.name, config.links.clone(), self.store.bucket());
+            let cx = Context::of(run, &module.name, config.links.clone(), self.store.bucket());
             // `build` sees the tokens of other modules' outputs, known or not, so that the same config always gives
             // the same resources; they are filled in afterwards.
             built = build::<M>(Value::Object(config.inputs.clone()), &cx)?;
@@ -92,8 +92,7 @@ impl Engine {
         }
         let Built { nodes, mut notes, outputs } = built;
         let leftovers = leftovers(&nodes, &journal, &M::resources())?;
-        let owner =
-            crate::observe::Owner { layer: &request.layer, module: &request.module, number: request.number, settle };
+        let owner = crate::observe::Owner { layer: &request.layer, module: name, number: request.number, settle };
         let trusted = if run.resumes.is_some() { trusted(&nodes, &journal) } else { BTreeMap::new() };
         let mut seen = observe(self.aws(), &owner, &nodes, &leftovers, &journal, &trusted).await?;
         seen.extend(trusted);
@@ -102,7 +101,7 @@ impl Engine {
             Some(data) => format!("{} is left: deleting it loses {data}", left.name),
             None => format!("{} is left: what is left needs it", left.name),
         }));
-        let recorded_outputs = deployed.get(&request.module).map(|deployed| deployed.outputs.clone());
+        let recorded_outputs = deployed.get(name).map(|deployed| deployed.outputs.clone());
         Ok(Subject {
             module,
             nodes,

@@ -23,15 +23,21 @@ pub struct Event {
     pub message: String,
 }
 
+impl Event {
+    /// What records it. Its key is made of what it says, so doing it twice is harmless.
+    pub(crate) fn write(&self, layer: &str, number: u64) -> Result<Write, StateError> {
+        let identity = format!("{}{:?}{}", self.kind, self.module, self.message);
+        let mut id = hex::encode(Sha256::digest(identity));
+        id.truncate(8);
+        let sk = format!("{}#{id}", keys::events_at(number, self.at));
+        Write::put(keys::layer(layer), sk, &Self { message: shortened(&self.message, ERROR), ..self.clone() })
+    }
+}
+
 impl Store {
     /// Records an event. The same event at the same moment is recorded once.
     pub async fn event(&self, layer: &str, number: u64, event: &Event) -> Result<(), StateError> {
-        let identity = format!("{}{:?}{}", event.kind, event.module, event.message);
-        let mut id = hex::encode(Sha256::digest(identity));
-        id.truncate(8);
-        let sk = format!("{}#{id}", keys::events_at(number, event.at));
-        let event = Event { message: shortened(&event.message, ERROR), ..event.clone() };
-        self.transact(vec![Write::put(keys::layer(layer), sk, &event)?.if_absent()]).await?;
+        self.transact(vec![event.write(layer, number)?.if_absent()]).await?;
         Ok(())
     }
 

@@ -97,6 +97,12 @@ pub struct LeaseRecord {
     /// The deployment of the holder was cancelled: it may record what it did and begin nothing more.
     #[serde(default)]
     pub cancelled: bool,
+    /// Until when nobody may take it: calls of a holder that is gone may still be on their way.
+    #[serde(default)]
+    pub quiet_until: i64,
+    /// Whose calls these are.
+    #[serde(default)]
+    pub quiet_for: String,
 }
 
 impl LeaseRecord {
@@ -105,9 +111,14 @@ impl LeaseRecord {
         self.holder.is_some() && self.expires_ms > now
     }
 
-    /// Whether `holder` may take it at `now`: nobody holds it, or it already does.
+    /// Whether `holder` may take it at `now`: nobody holds it and it is not quiet, or `holder` already has it.
     pub fn may_take(&self, holder: &str, now: i64) -> bool {
-        !self.is_held(now) || self.holder.as_deref() == Some(holder)
+        !self.is_held(now) && !self.is_quiet(now) || self.holder.as_deref() == Some(holder)
+    }
+
+    /// Whether calls of a holder that is gone may still be on their way at `now`.
+    pub fn is_quiet(&self, now: i64) -> bool {
+        self.quiet_until > now
     }
 
     /// Whether a write under `token` counts at `now`.
@@ -122,7 +133,8 @@ impl LeaseRecord {
 }
 
 /// [`LeaseRecord::may_take`] as DynamoDB checks it.
-const MAY_TAKE: &str = "attribute_not_exists(holder) OR expires_ms <= :now OR holder = :holder";
+const MAY_TAKE: &str = "(attribute_not_exists(holder) OR expires_ms <= :now) AND \
+                        (attribute_not_exists(quiet_until) OR quiet_until <= :now) OR holder = :holder";
 /// [`LeaseRecord::is_held`] negated, as DynamoDB checks it.
 const IS_FREE: &str = "attribute_not_exists(holder) OR expires_ms <= :now";
 /// [`LeaseRecord::admits`] as DynamoDB checks it.
@@ -133,8 +145,16 @@ const NOT_CANCELLED: &str = "attribute_not_exists(cancelled)";
 
 /// What a lease loses when nobody holds it any more. The token stays: it only grows.
 const RELEASE: &str = "REMOVE holder, since, expires_ms, doing, environment, cancelled";
+/// That nobody may take it for a while. With the next token, so that whatever still works under the old one can write
+/// nothing any more.
+const QUIET: &str = "SET quiet_until = :until, quiet_for = :for";
 /// That a shared lease is the one that was taken with a token.
 const IS_OURS: &str = "holder = :holder AND #token = :token";
+/// For how long after its lease was confirmed a function sends calls. It may lose the lease in that time without knowing.
+pub const FENCE: Duration = Duration::from_secs(20);
+/// After that time no call is on its way any more that was sent under a lease which is lost: the fence, and the time that
+/// AWS takes to carry out what it was sent.
+pub const QUIET_TIME: Duration = Duration::from_secs(30);
 /// Shared leases that one transaction removes at most; DynamoDB takes 100 items in all.
 const AT_ONCE: usize = 90;
 
@@ -267,7 +287,25 @@ impl Store {
 
     /// Gives a lease back. Giving back a lease that is lost does nothing: it is somebody else's by then.
     pub async fn release(&self, lease: &Lease) -> Result<(), StateError> {
-        let own = Write::update(keys::layer(&lease.layer), keys::LEASE, RELEASE)
+        self.give_back(lease, Write::update(keys::layer(&lease.layer), keys::LEASE, RELEASE)).await
+    }
+
+    /// Gives back a lease under which something may still be at work that nobody hears of any more: `whose` calls may be
+    /// on their way for as long as `quiet`. Nobody takes the layer before that, so that nothing is made in it behind the
+    /// back of whoever has it next.
+    pub async fn release_quietly(&self, lease: &Lease, quiet: Duration, whose: &str) -> Result<(), StateError> {
+        self.give_back(lease, self.quieten(&lease.layer, quiet, whose)).await
+    }
+
+    fn quieten(&self, layer: &str, quiet: Duration, whose: &str) -> Write {
+        Write::update(keys::layer(layer), keys::LEASE, format!("{QUIET} {RELEASE} ADD #token :one"))
+            .value(":until", number(ends(self.now().as_millisecond(), quiet)))
+            .value(":for", text(whose))
+            .value(":one", number(1))
+    }
+
+    async fn give_back(&self, lease: &Lease, own: Write) -> Result<(), StateError> {
+        let own = own
             .when("#token = :token AND holder = :holder")
             .name("#token", "token")
             .value(":token", number(lease.token))
@@ -306,12 +344,13 @@ impl Store {
     }
 
     /// Takes a lease away from the holder that was seen with `token`. The token grows, so the former holder can write
-    /// nothing any more. Answers who held it.
+    /// nothing any more; its calls may be on their way for as long as `quiet`, and nobody takes the layer before that.
+    /// Answers who held it.
     ///
     /// # Errors
     /// [`StateError::NotFound`] when nobody holds it, [`StateError::Conflict`] when somebody else does by now: nobody
     /// looked whether that one lives.
-    pub async fn force_unlock(&self, layer: &str, token: u64) -> Result<LeaseInfo, StateError> {
+    pub async fn force_unlock(&self, layer: &str, token: u64, quiet: Duration) -> Result<LeaseInfo, StateError> {
         let record = self.lease_record(layer).await?;
         if record.holder.is_none() {
             return Err(StateError::not_found(format!("a lease of layer {layer}")));
@@ -320,11 +359,11 @@ impl Store {
         if record.token != token {
             return Err(changed());
         }
-        let take = Write::update(keys::layer(layer), keys::LEASE, format!("{RELEASE} ADD #token :one"))
+        let take = self
+            .quieten(layer, quiet, &record.doing)
             .when("#token = :token")
             .name("#token", "token")
-            .value(":token", number(record.token))
-            .value(":one", number(1));
+            .value(":token", number(record.token));
         let mut writes = vec![take];
         if let (Some(environment), Some(holder)) = (&record.environment, &record.holder) {
             writes.extend(unshare(environment, layer, holder, record.token));
@@ -363,9 +402,9 @@ impl Lease {
 /// Takes the lease whose record was read, if nothing of it changed since.
 fn take(request: &AcquireRequest<'_>, record: &LeaseRecord, now: i64, expires: i64) -> Write {
     let (environment, forget) = if request.environment.is_some() {
-        (", environment = :environment", " REMOVE cancelled")
+        (", environment = :environment", " REMOVE cancelled, quiet_until, quiet_for")
     } else {
-        ("", " REMOVE environment, cancelled")
+        ("", " REMOVE environment, cancelled, quiet_until, quiet_for")
     };
     let take = Write::update(
         keys::layer(request.layer),
@@ -435,6 +474,15 @@ pub(crate) fn ends(now: i64, ttl: Duration) -> i64 {
 }
 
 fn held(layer: &str, record: &LeaseRecord) -> StateError {
+    if record.holder.is_none() {
+        return StateError::LeaseHeld {
+            layer: layer.to_owned(),
+            holder: String::new(),
+            since: at(record.quiet_until),
+            expires_at: at(record.quiet_until),
+            doing: format!("making sure that no call of what ended before is still on its way ({})", record.quiet_for),
+        };
+    }
     let info = info(layer, record);
     StateError::LeaseHeld {
         layer: info.layer,

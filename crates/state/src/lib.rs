@@ -22,6 +22,7 @@ mod runs;
 mod secret;
 mod sources;
 mod store;
+mod together;
 mod wake;
 mod whole;
 mod writer;
@@ -42,7 +43,7 @@ pub use invariants::{Broken, Item as TableItem, broken};
 pub use jiff::Timestamp;
 pub use journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
 pub use layers::{DeployedConfig, LayerRecord, LayerStatus, ModuleRecord, Scope};
-pub use lease::{AcquireRequest, Lease, LeaseInfo, LeaseRecord};
+pub use lease::{AcquireRequest, FENCE, Lease, LeaseInfo, LeaseRecord, QUIET_TIME};
 pub use queue::{Enqueued, Queue};
 pub use runs::{Gate, ResourceFailure, Run, RunCounts, RunStart, RunStatus, RunUpdate, Wake, WakeOutcome};
 pub use secret::Secret;
@@ -50,7 +51,7 @@ pub use sources::SourceOutcome;
 pub use store::{Settings, Store};
 pub use wake::{NOT_STARTED, SKIPPED, fail, succeed};
 pub use whole::Whole;
-pub use writer::{Applied, Deployed, Writer};
+pub use writer::{Applied, Deployed, ModuleEnd, Writer};
 
 /// Version of the records' schema.
 pub const SCHEMA: u32 = 1;

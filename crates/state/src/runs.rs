@@ -131,6 +131,9 @@ pub struct Run {
     pub finished_at: Option<Timestamp>,
     /// When it was planned.
     pub created_at: Timestamp,
+    /// Its end was recorded by somebody else: calls of its function may still be on their way.
+    #[serde(default)]
+    pub stray: bool,
 }
 
 /// A run that is about to begin.
@@ -161,6 +164,8 @@ pub struct RunUpdate {
     pub counts: RunCounts,
     /// AWS calls it made.
     pub calls: BTreeMap<String, u64>,
+    /// Whether somebody records it in place of its function, of which nothing is heard any more.
+    pub stray: bool,
 }
 
 impl RunUpdate {
@@ -173,6 +178,7 @@ impl RunUpdate {
             failures: Vec::new(),
             counts: RunCounts::default(),
             calls: BTreeMap::new(),
+            stray: false,
         }
     }
 }
@@ -213,6 +219,11 @@ pub enum WakeOutcome {
 }
 
 impl Run {
+    /// Whether its function may still be at work although the deployment is at its end.
+    pub fn may_be_at_work(&self) -> bool {
+        self.stray || self.status == RunStatus::Running
+    }
+
     pub(crate) fn new(start: &RunStart, number: u64, now: Timestamp) -> Self {
         Self {
             number,
@@ -229,6 +240,7 @@ impl Run {
             started_at: None,
             finished_at: start.unchanged.then_some(now),
             created_at: now,
+            stray: false,
         }
     }
 }

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::SCHEMA;
 use crate::clock::{Clock, SystemClock};
 use crate::error::StateError;
+use crate::together::Lanes;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -50,6 +51,7 @@ pub struct Store {
     pub(crate) table: Arc<str>,
     pub(crate) bucket: Arc<str>,
     clock: Arc<dyn Clock>,
+    lanes: Arc<Lanes>,
 }
 
 impl Store {
@@ -68,7 +70,12 @@ impl Store {
             table: settings.table.into(),
             bucket: settings.bucket.into(),
             clock,
+            lanes: Arc::default(),
         }
+    }
+
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.lanes
     }
 
     /// Name of the config bucket.
@@ -262,6 +269,7 @@ pub(crate) fn attribute(value: &impl Serialize) -> Result<AttributeValue, StateE
         .map_err(|error| StateError::Corrupt { what: "attribute".to_owned(), source: Box::new(error) })
 }
 
+#[derive(Clone, Debug)]
 enum Kind {
     Put(Item),
     Update(String),
@@ -270,6 +278,7 @@ enum Kind {
 }
 
 /// One conditional write of a transaction.
+#[derive(Clone, Debug)]
 pub(crate) struct Write {
     kind: Kind,
     pk: String,
@@ -280,7 +289,8 @@ pub(crate) struct Write {
 }
 
 impl Write {
-    fn name_of_record(&self) -> String {
+    /// The record that it touches.
+    pub(crate) fn name_of_record(&self) -> String {
         format!("{} {}", self.pk, self.sk)
     }
 
@@ -368,7 +378,7 @@ impl Write {
     }
 
     /// About how many bytes of a record it writes.
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         match &self.kind {
             Kind::Put(item) => item.iter().map(|(name, value)| name.len() + bytes(value)).sum(),
             Kind::Update(_) => self.values.values().map(bytes).sum(),

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::deployment::{PlanRef, Status};
 use crate::documents::DocumentRef;
 use crate::error::StateError;
+use crate::events::Event;
 use crate::freeze::FreezeWindow;
 use crate::journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
 use crate::layers::{DeployedConfig, LayerStatus, ModuleRecord, Scope};
@@ -14,6 +15,7 @@ use crate::lease::Lease;
 use crate::limits::{ERROR, MESSAGE, shortened};
 use crate::runs::{Run, RunStart, RunStatus, RunUpdate, bounded};
 use crate::store::{Store, Write, attribute, text};
+use crate::together::{AT_ONCE, End};
 use crate::{SCHEMA, keys};
 
 /// What the deployment that holds a lease may write.
@@ -69,8 +71,16 @@ pub struct Deployed<'a> {
     pub settings: &'a Value,
 }
 
-/// Records that one transaction writes at most: DynamoDB takes 100 items, two are the lease checks.
-const AT_ONCE: usize = 90;
+/// What a module is once its run is done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ModuleEnd<'a> {
+    /// It is deployed.
+    Deployed(&'a ModuleRecord),
+    /// It is gone.
+    Removed,
+    /// Its record stays as it is.
+    AsItWas,
+}
 
 /// That a deployment runs.
 const RUNS: &str = "#status = :running";
@@ -100,47 +110,48 @@ impl<'a> Writer<'a> {
     }
 
     async fn write_if(&self, writes: Vec<Write>, what: &str, begins: bool) -> Result<(), StateError> {
-        let mut all = self.lease.checks(self.store.now(), begins);
-        let checks = all.len();
-        all.extend(writes);
-        match self.store.transact(all).await? {
-            None => Ok(()),
-            Some(index) if index < checks => Err(self.lease.lost()),
-            Some(_) => Err(StateError::conflict(format!("{what} is not in the expected state"))),
+        match self.store.write_together(self.lease, begins, writes).await? {
+            End::Written => Ok(()),
+            End::Lease => Err(self.lease.lost()),
+            End::Refused => Err(StateError::conflict(format!("{what} is not in the expected state"))),
         }
     }
 
-    /// Records what is about to be done, before it is done. Answers how often it was begun, from 1.
-    pub async fn intend(&self, intent: NewIntent<'_>) -> Result<u32, StateError> {
-        let sk = keys::resource(intent.module, intent.resource);
-        let known: Option<JournalEntry> = self.store.get(&self.pk(), &sk).await?;
-        let (attempt, entry) = self.intent_entry(&intent, known.as_ref());
-        self.begin(vec![Write::put(self.pk(), &sk, &entry)?], "the journal").await?;
+    /// Records what is about to be done, before it is done. `known` is the entry as the caller has read it. Answers how
+    /// often it was begun, from 1.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`] when the entry is another one by now: somebody else works on the resource.
+    pub async fn intend(&self, intent: NewIntent<'_>, known: Option<&JournalEntry>) -> Result<u32, StateError> {
+        let (attempt, entry) = self.intent_entry(&intent, known);
+        self.put_over(entry, known).await?;
         Ok(attempt)
     }
 
     /// Records that something is about to be made, with the properties that it will have: by them a creation that was
-    /// interrupted is found again. `over` is when the entry was written that the caller knows, if it knows one.
+    /// interrupted is found again.
     ///
     /// # Errors
-    /// [`StateError::Conflict`] when the entry is another one by now: somebody else is about to make it.
+    /// As [`Writer::intend`].
     pub async fn intend_creation(
         &self,
         intent: NewIntent<'_>,
         properties: &Value,
-        over: Option<Timestamp>,
+        known: Option<&JournalEntry>,
     ) -> Result<u32, StateError> {
-        let sk = keys::resource(intent.module, intent.resource);
-        let known: Option<JournalEntry> = self.store.get(&self.pk(), &sk).await?;
-        let (attempt, mut entry) = self.intent_entry(&intent, known.as_ref());
+        let (attempt, mut entry) = self.intent_entry(&intent, known);
         entry.properties = properties.clone();
-        let put = Write::put(self.pk(), &sk, &entry)?;
-        let put = match over {
-            Some(over) => put.when("updated_at = :over").value(":over", attribute(&over)?),
+        self.put_over(entry, known).await?;
+        Ok(attempt)
+    }
+
+    async fn put_over(&self, entry: JournalEntry, known: Option<&JournalEntry>) -> Result<(), StateError> {
+        let put = Write::put(self.pk(), keys::resource(&entry.module, &entry.resource), &entry)?;
+        let put = match known {
+            Some(known) => put.when("updated_at = :over").value(":over", attribute(&known.updated_at)?),
             None => put.if_absent(),
         };
-        self.begin(vec![put], "the journal").await?;
-        Ok(attempt)
+        self.begin(vec![put], "the journal").await
     }
 
     fn intent_entry(&self, intent: &NewIntent<'_>, known: Option<&JournalEntry>) -> (u32, JournalEntry) {
@@ -203,21 +214,20 @@ impl<'a> Writer<'a> {
 
     /// Records a deployed module.
     pub async fn module_deployed(&self, record: &ModuleRecord) -> Result<(), StateError> {
-        self.write(vec![Write::put(self.pk(), keys::module(&record.module), record)?], "the module").await
+        self.write(vec![self.module_put(record)?], "the module").await
+    }
+
+    fn module_put(&self, record: &ModuleRecord) -> Result<Write, StateError> {
+        Write::put(self.pk(), keys::module(&record.module), record)
     }
 
     /// Records modules of which something is about to be made, as few transactions as it takes.
     pub async fn modules_begin(&self, records: &[ModuleRecord]) -> Result<(), StateError> {
         for chunk in records.chunks(AT_ONCE) {
-            let puts = chunk.iter().map(|record| Write::put(self.pk(), keys::module(&record.module), record));
+            let puts = chunk.iter().map(|record| self.module_put(record));
             self.write(puts.collect::<Result<_, _>>()?, "the modules").await?;
         }
         Ok(())
-    }
-
-    /// Forgets a module that is gone.
-    pub async fn module_removed(&self, module: &str) -> Result<(), StateError> {
-        self.write(vec![Write::delete(self.pk(), keys::module(module))], "the module").await
     }
 
     /// Records what a layer is now, and that a service lives in its environment.
@@ -348,15 +358,45 @@ impl<'a> Writer<'a> {
     /// [`StateError::Conflict`] when it had ended before; [`StateError::Cancelled`] when it would begin a step of a
     /// deployment that was cancelled.
     pub async fn run_update(&self, number_: u64, module: &str, update: &RunUpdate) -> Result<(), StateError> {
+        let write = self.run_write(number_, module, update)?;
+        let what = format!("the run of module {module}");
+        if update.status == RunStatus::Running {
+            return self.begin(vec![write], &what).await;
+        }
+        self.write(vec![write], &what).await
+    }
+
+    /// Records the end of a module's run, what the module is now, and the event that says so: all of it or nothing.
+    ///
+    /// # Errors
+    /// [`StateError::Conflict`] when the run had ended before.
+    pub async fn module_ended(
+        &self,
+        number_: u64,
+        module: &str,
+        update: &RunUpdate,
+        end: ModuleEnd<'_>,
+        event: &Event,
+    ) -> Result<(), StateError> {
+        let mut writes = vec![self.run_write(number_, module, update)?, event.write(&self.lease.layer, number_)?];
+        match end {
+            ModuleEnd::Deployed(record) => writes.push(self.module_put(record)?),
+            ModuleEnd::Removed => writes.push(Write::delete(self.pk(), keys::module(module))),
+            ModuleEnd::AsItWas => {}
+        }
+        self.write(writes, &format!("the run of module {module}")).await
+    }
+
+    fn run_write(&self, number_: u64, module: &str, update: &RunUpdate) -> Result<Write, StateError> {
         let now = self.store.now();
         let finished = if update.status.is_settled() { ", finished_at = :now" } else { "" };
         // Whoever waited goes on or gives up: its token was used, and is of no use to anybody but a thief.
         let used = if update.status == RunStatus::Waiting { "" } else { " REMOVE task_token" };
-        let write = Write::update(
+        Ok(Write::update(
             self.pk(),
             keys::run(number_, module),
             format!(
-                "SET #status = :status, #reason = :reason, #error = :error, failures = :failures, counts = :counts, calls = :calls, \
+                "SET #status = :status, #reason = :reason, #error = :error, failures = :failures, counts = :counts, calls = :calls, stray = :stray, \
                  started_at = if_not_exists(started_at, :now){finished}{used}"
             ),
         )
@@ -370,17 +410,13 @@ impl<'a> Writer<'a> {
         .value(":failures", attribute(&bounded(&update.failures))?)
         .value(":counts", attribute(&update.counts)?)
         .value(":calls", attribute(&update.calls)?)
+        .value(":stray", attribute(&update.stray)?)
         .value(":done", attribute(&RunStatus::Done)?)
         .value(":failed", attribute(&RunStatus::Failed)?)
         .value(":skipped", attribute(&RunStatus::Skipped)?)
         .value(":cancelled", attribute(&RunStatus::Cancelled)?)
         .value(":unchanged", attribute(&RunStatus::Unchanged)?)
-        .value(":now", attribute(&now)?);
-        let what = format!("the run of module {module}");
-        if update.status == RunStatus::Running {
-            return self.begin(vec![write], &what).await;
-        }
-        self.write(vec![write], &what).await
+        .value(":now", attribute(&now)?))
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -160,13 +160,13 @@ impl World {
         let answer =
             self.engine.step::<M>(request, self.limits()).await.unwrap_or_else(|error| panic!("{}", error.chain()));
         let part = match answer {
-            Response::Planned { part, .. } => part,
-            Response::Refused { refused, .. } => panic!("{refused}"),
+            Response::Planned { part, refused } if refused.is_empty() => part,
+            Response::Planned { refused, .. } => panic!("{refused:?}"),
             Response::Stepped { .. } => panic!("a plan answers a plan"),
         };
         assert!(self.engine.aws().watch().writes().is_empty(), "a plan writes nothing");
         let bytes = self.store.get_document(&part).await.expect("the plan is stored");
-        let module: ModulePlan = serde_json::from_slice(&bytes).expect("the plan is a plan");
+        let [module]: [ModulePlan; 1] = serde_json::from_slice(&bytes).expect("the plan is that of one module");
         let plan = Plan {
             layer: LAYER.to_owned(),
             environment: LAYER.to_owned(),
@@ -184,8 +184,8 @@ impl World {
     /// Why a deployment cannot be planned; `None` when it can.
     pub async fn refusal<M: Module>(&self, deployment: &Deployment) -> Option<String> {
         match self.engine.step::<M>(self.request(deployment, Op::Plan), self.limits()).await {
-            Ok(Response::Refused { refused, .. }) => Some(refused),
-            Ok(_) => None,
+            Ok(Response::Planned { refused, .. }) => refused.into_iter().next().map(|refused| refused.refused),
+            Ok(Response::Stepped { .. }) => None,
             Err(error) => Some(error.advice()),
         }
     }
@@ -248,7 +248,7 @@ impl World {
                 let runs = self.store.runs(LAYER, deployment.number).await.expect("runs are read");
                 Some(End::Failed(runs.into_iter().filter_map(|run| run.error).collect()))
             }
-            Ok(Response::Planned { .. } | Response::Refused { .. }) => panic!("a step answers a step"),
+            Ok(Response::Planned { .. }) => panic!("a step answers a step"),
             Err(error) => Some(End::Failed(error.chain())),
         }
     }
@@ -349,7 +349,7 @@ impl World {
     /// When nobody holds it.
     pub async fn steal_lease(&self) {
         let held = self.store.lease(LAYER).await.expect("the state is there").expect("the lease is held");
-        self.store.force_unlock(LAYER, held.token).await.expect("the lease is held");
+        self.store.force_unlock(LAYER, held.token, Duration::ZERO).await.expect("the lease is held");
         acquire(&self.store, "execution-2").await;
     }
 
@@ -417,7 +417,7 @@ impl World {
             op,
             layer: LAYER.to_owned(),
             number: deployment.number,
-            module: MODULE.to_owned(),
+            modules: vec![MODULE.to_owned()],
             lease: self.lease.clone(),
             run: deployment.run.clone(),
             plan: deployment.plan.clone(),

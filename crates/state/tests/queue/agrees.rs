@@ -93,7 +93,8 @@ impl Driven {
                 client_token: "",
                 needs: &[],
             };
-            writer.intend(intent).await.map(|_| ())
+            let known = self.store.journal("shop").await.unwrap();
+            writer.intend(intent, known.first()).await.map(|_| ())
         } else {
             writer.forgotten("orders", "queue").await
         };

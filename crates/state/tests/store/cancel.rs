@@ -62,13 +62,13 @@ async fn what_works_is_told_by_its_lease_and_begins_nothing_more(world: World) {
     let lease = applying(&world).await;
     let writer = world.store.writer(&lease);
     writer.begin_runs(1, vec![start("orders", &[])]).await.unwrap();
-    writer.intend(intent()).await.unwrap();
+    writer.intend(intent(), None).await.unwrap();
     assert_eq!(world.store.cancel("shop", 1, "ana", None).await.unwrap(), Cancelled::Told);
     assert_eq!(world.store.cancel("shop", 1, "bob", None).await.unwrap(), Cancelled::Told);
     assert_eq!(world.store.deployment("shop", 1).await.unwrap().cancel.unwrap().by, "ana", "the first one counts");
     assert!(world.store.is_cancelled(&lease).await.unwrap());
     for refused in [
-        writer.intend(intent()).await.map(|_| ()),
+        writer.intend(intent(), None).await.map(|_| ()),
         writer.intend_creation(intent(), &serde_json::json!({}), None).await.map(|_| ()),
         writer.run_update(1, "orders", &RunUpdate::status(RunStatus::Running)).await,
     ] {
@@ -108,10 +108,11 @@ async fn the_next_holder_of_a_cancelled_lease_works_freely(world: World) {
     assert!(world.store.is_cancelled(&lease).await.unwrap());
     world.wait(60);
     let next = world.hold("shop", "next execution").await;
-    world.store.writer(&next).intend(intent()).await.unwrap();
+    world.store.writer(&next).intend(intent(), None).await.unwrap();
+    let known = world.store.journal("shop").await.unwrap();
     // Whoever cancels the former one again does not tell the new holder.
     world.store.cancel("shop", 1, "ana", None).await.unwrap();
-    world.store.writer(&next).intend(intent()).await.unwrap();
+    world.store.writer(&next).intend(intent(), known.first()).await.unwrap();
     world.store.release(&next).await.unwrap();
     let again = world.hold("shop", "another execution").await;
     assert!(!world.store.is_cancelled(&again).await.unwrap());

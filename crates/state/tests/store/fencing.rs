@@ -1,10 +1,11 @@
 //! Nothing is written by one whose lease is over: every method of the writer, after every way to lose a lease.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use landfall_state::{
-    Applied, Deployed, DocumentRef, IntentAction, LayerStatus, Lease, ModuleRecord, NewIntent, PlanRef, PlanSummary,
-    RunStart, RunStatus, RunUpdate, Scope, StateError, Store,
+    Applied, Deployed, DocumentRef, Event, IntentAction, LayerStatus, Lease, ModuleEnd, ModuleRecord, NewIntent,
+    PlanRef, PlanSummary, RunStart, RunStatus, RunUpdate, Scope, StateError, Store,
 };
 use serde_json::json;
 
@@ -30,7 +31,6 @@ pub(crate) const METHODS: [&str; 16] = [
     "forgotten",
     "modules_begin",
     "module_deployed",
-    "module_removed",
     "layer_deployed",
     "layer_destroyed",
     "layer_rolled_back",
@@ -39,6 +39,7 @@ pub(crate) const METHODS: [&str; 16] = [
     "run_update",
     "drift_looked",
     "drift_settled",
+    "module_ended",
 ];
 
 fn intent(number: u64, resource: &str) -> NewIntent<'_> {
@@ -71,7 +72,7 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
     let writer = store.writer(lease);
     let document = DocumentRef { key: "k".to_owned(), sha256: "s".to_owned() };
     match method {
-        "intend" => writer.intend(intent(number, "key")).await.map(drop),
+        "intend" => writer.intend(intent(number, "key"), None).await.map(drop),
         "intend_creation" => writer.intend_creation(intent(number, "alarm"), &json!({}), None).await.map(drop),
         "applied" => {
             let applied = Applied {
@@ -90,7 +91,11 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
         "forgotten" => writer.forgotten("queue", "alias").await,
         "modules_begin" => writer.modules_begin(&[module("new", number)]).await,
         "module_deployed" => writer.module_deployed(&module("queue", number)).await,
-        "module_removed" => writer.module_removed("old").await,
+        "module_ended" => {
+            let event = Event { at: store.now(), kind: "module-done".into(), module: None, message: String::new() };
+            let update = RunUpdate::status(RunStatus::Done);
+            writer.module_ended(number, "queue", &update, ModuleEnd::Removed, &event).await
+        }
         "layer_deployed" => {
             let deployed = Deployed {
                 scope: Scope::Service,
@@ -161,7 +166,7 @@ async fn a_live_lease_writes_everything(world: World) {
     for method in METHODS {
         let before = world.raw().await;
         call(&world.store, &lease, method, number).await.unwrap_or_else(|error| panic!("{method}: {error}"));
-        let deletes = matches!(method, "forgotten" | "module_removed");
+        let deletes = method == "forgotten";
         assert!(deletes || world.raw().await != before, "{method} writes");
     }
 }
@@ -195,7 +200,7 @@ async fn a_lease_that_was_given_back_writes_nothing(world: World) {
 
 async fn a_lease_that_was_unlocked_writes_nothing(world: World) {
     let (number, lease) = service(&world).await;
-    world.store.force_unlock("shop", lease.token).await.unwrap();
+    world.store.force_unlock("shop", lease.token, Duration::ZERO).await.unwrap();
     nothing_is_written(&world, &world.store, &lease, number).await;
 }
 

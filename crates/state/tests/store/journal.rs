@@ -1,6 +1,9 @@
 //! The journal: what was about to be done stands there before it is done.
 
-use landfall_state::{Applied, EntryStatus, IntentAction, JournalEntry, NewIntent, StateError};
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::FutureExt;
+use landfall_state::{Applied, EntryStatus, IntentAction, JournalEntry, Lease, NewIntent, StateError};
 use serde_json::{Value, json};
 
 use crate::world::{World, on_both_stores};
@@ -8,6 +11,8 @@ use crate::world::{World, on_both_stores};
 on_both_stores!(
     an_intent_stands_before_the_effect_and_counts_its_attempts,
     of_two_who_begin_the_same_creation_one_is_told,
+    what_is_written_at_the_same_time_is_written_together_and_each_is_told_its_own,
+    who_gives_up_on_the_way_keeps_nobody_else_from_writing,
     what_was_applied_is_read_back_exactly,
     an_update_and_a_deletion_keep_what_was_applied_last,
     a_forgotten_resource_is_gone_and_others_stay,
@@ -42,31 +47,82 @@ async fn the_entry(world: &World) -> JournalEntry {
 async fn an_intent_stands_before_the_effect_and_counts_its_attempts(world: World) {
     let lease = world.hold("shop", "execution").await;
     let writer = world.store.writer(&lease);
+    let mut known = None;
     for attempt in 1..=3 {
         world.wait(1);
-        assert_eq!(writer.intend(intent(IntentAction::Create, 1, "orders", "queue")).await.unwrap(), attempt);
+        let begun = writer.intend(intent(IntentAction::Create, 1, "orders", "queue"), known.as_ref()).await;
+        assert_eq!(begun.unwrap(), attempt);
         let entry = the_entry(&world).await;
         assert_eq!((entry.status, entry.attempt, entry.id.as_deref()), (EntryStatus::Intent, attempt, None));
         assert_eq!(entry.client_token.as_deref(), Some("token"));
         assert_eq!(entry.intent_at, Some(world.store.now()));
+        known = Some(entry);
     }
-    assert_eq!(writer.intend(intent(IntentAction::Create, 2, "orders", "queue")).await.unwrap(), 1);
+    let next = intent(IntentAction::Create, 2, "orders", "queue");
+    assert_eq!(writer.intend(next, known.as_ref()).await.unwrap(), 1);
 }
 
 async fn of_two_who_begin_the_same_creation_one_is_told(world: World) {
     let lease = world.hold("shop", "execution").await;
     let writer = world.store.writer(&lease);
     let properties = json!({ "name": "orders" });
-    let begin = |over| writer.intend_creation(intent(IntentAction::Create, 1, "orders", "queue"), &properties, over);
+    let begin = |known| writer.intend_creation(intent(IntentAction::Create, 1, "orders", "queue"), &properties, known);
     let both = tokio::join!(begin(None), begin(None));
     assert_ne!(both.0.is_ok(), both.1.is_ok(), "{both:?}");
     let first = the_entry(&world).await;
     assert_eq!((first.status, &first.properties), (EntryStatus::Intent, &properties));
     world.wait(1);
-    let both = tokio::join!(begin(Some(first.updated_at)), begin(Some(first.updated_at)));
+    let both = tokio::join!(begin(Some(&first)), begin(Some(&first)));
     assert_ne!(both.0.is_ok(), both.1.is_ok(), "{both:?}");
     assert!(matches!(both.0.and(both.1), Err(StateError::Conflict { .. })));
     assert_eq!(the_entry(&world).await.attempt, 2);
+}
+
+/// Begins the creation of many resources at the same time; answers what each was told, by its name.
+async fn begin_all(world: &World, lease: &Lease, names: &[String]) -> BTreeMap<String, Result<u32, StateError>> {
+    let writer = world.store.writer(lease);
+    let nothing = json!({});
+    let all = names.iter().map(|name| async {
+        let begun = writer.intend_creation(intent(IntentAction::Create, 1, "orders", name), &nothing, None).await;
+        (name.clone(), begun)
+    });
+    futures::future::join_all(all).await.into_iter().collect()
+}
+
+async fn what_is_written_at_the_same_time_is_written_together_and_each_is_told_its_own(world: World) {
+    let lease = world.hold("shop", "execution").await;
+    let names: Vec<String> = (0..150).map(|number| format!("r{number}")).collect();
+    // Two of them are begun by somebody else already.
+    begin_all(&world, &lease, &[names[40].clone(), names[149].clone()]).await;
+    let told = begin_all(&world, &lease, &names).await;
+    let refused: Vec<&String> = told.iter().filter(|(_, told)| told.is_err()).map(|(name, _)| name).collect();
+    assert_eq!(refused, ["r149", "r40"]);
+    assert_eq!(world.store.journal("shop").await.unwrap().len(), 150);
+    // One whose lease is over writes nothing, however many write with it.
+    world.wait(60);
+    world.hold("shop", "another execution").await;
+    let more: Vec<String> = (0..20).map(|number| format!("late{number}")).collect();
+    assert!(
+        begin_all(&world, &lease, &more).await.values().all(|told| matches!(told, Err(StateError::LeaseLost { .. })))
+    );
+    assert_eq!(world.store.journal("shop").await.unwrap().len(), 150);
+}
+
+async fn who_gives_up_on_the_way_keeps_nobody_else_from_writing(world: World) {
+    let lease = world.hold("shop", "execution").await;
+    let names: Vec<String> = (0..40).map(|number| format!("r{number}")).collect();
+    let nothing = json!({});
+    let writer = world.store.writer(&lease);
+    let begin = |name| writer.intend_creation(intent(IntentAction::Create, 1, "orders", name), &nothing, None);
+    let mut first = Box::pin(begin("first"));
+    // It is on its way, with the road taken, and others queue behind it.
+    assert!((&mut first).now_or_never().is_none());
+    let mut others = Box::pin(begin_all(&world, &lease, &names));
+    assert!((&mut others).now_or_never().is_none());
+    drop(first);
+    assert!(others.await.values().all(Result::is_ok));
+    let begun: BTreeSet<String> = world.store.journal("shop").await.unwrap().into_iter().map(|e| e.resource).collect();
+    assert!(names.iter().all(|name| begun.contains(name)));
 }
 
 async fn what_was_applied_is_read_back_exactly(world: World) {
@@ -95,7 +151,7 @@ async fn an_update_and_a_deletion_keep_what_was_applied_last(world: World) {
     for (action, status) in [(IntentAction::Update, EntryStatus::Intent), (IntentAction::Delete, EntryStatus::Deleting)]
     {
         let intent = NewIntent { id: Some("https://queue"), ..intent(action, 2, "orders", "queue") };
-        writer.intend(intent).await.unwrap();
+        writer.intend(intent, Some(&the_entry(&world).await)).await.unwrap();
         let entry = the_entry(&world).await;
         assert_eq!((entry.status, entry.action, &entry.properties), (status, Some(action), &properties));
         assert_eq!(entry.id.as_deref(), Some("https://queue"));

@@ -24,6 +24,8 @@ on_both_stores!(
     unlock_of_a_service_frees_its_environment,
     unlock_takes_nothing_from_a_holder_that_came_after_the_look,
     unlock_of_a_free_layer_says_so,
+    what_may_still_be_at_work_is_waited_out_before_anybody_else_begins,
+    who_is_unlocked_is_waited_out_too,
     an_ended_lease_that_was_not_given_back_is_found,
 );
 
@@ -83,7 +85,7 @@ async fn the_token_grows_with_every_take_and_is_never_reused(world: World) {
         world.wait(60);
         let held = world.hold("staging", &format!("unlocked {round}")).await;
         tokens.push(held.token);
-        world.store.force_unlock("staging", held.token).await.unwrap();
+        world.store.force_unlock("staging", held.token, Duration::ZERO).await.unwrap();
     }
     assert!(tokens.is_sorted_by(|earlier, later| earlier < later), "{tokens:?}");
 }
@@ -156,9 +158,9 @@ async fn an_environment_taken_over_fences_a_service_whose_clock_is_slow(world: W
     let slow = world.with_slow_clock(Duration::from_secs(40));
     world.wait(60);
     let environment = world.hold("staging", "environment").await;
-    assert!(is_lost(&slow.writer(&service).module_removed("queue").await));
+    assert!(is_lost(&slow.writer(&service).forgotten("queue", "queue").await));
     assert!(is_lost(&slow.renew(&service, "late", TTL).await));
-    assert!(world.store.writer(&environment).module_removed("base").await.is_ok());
+    assert!(world.store.writer(&environment).forgotten("base", "vpc").await.is_ok());
 }
 
 async fn a_service_given_back_frees_its_environment_at_once(world: World) {
@@ -169,17 +171,17 @@ async fn a_service_given_back_frees_its_environment_at_once(world: World) {
 
 async fn unlock_takes_the_lease_away_and_fences_its_holder(world: World) {
     let lease = world.hold("staging", "stuck").await;
-    let taken = world.store.force_unlock("staging", lease.token).await.unwrap();
+    let taken = world.store.force_unlock("staging", lease.token, Duration::ZERO).await.unwrap();
     assert_eq!(taken.holder, "stuck");
     assert_eq!(world.store.lease("staging").await.unwrap(), None);
-    assert!(is_lost(&world.store.writer(&lease).module_removed("queue").await));
+    assert!(is_lost(&world.store.writer(&lease).forgotten("queue", "queue").await));
     assert!(is_lost(&world.store.renew(&lease, "late", TTL).await));
     assert!(world.hold("staging", "next").await.token > lease.token);
 }
 
 async fn unlock_of_a_service_frees_its_environment(world: World) {
     let stuck = world.hold_service("shop", "staging", "stuck").await;
-    world.store.force_unlock("shop", stuck.token).await.unwrap();
+    world.store.force_unlock("shop", stuck.token, Duration::ZERO).await.unwrap();
     world.hold("staging", "environment").await;
 }
 
@@ -187,14 +189,47 @@ async fn unlock_takes_nothing_from_a_holder_that_came_after_the_look(world: Worl
     let seen = world.hold("staging", "dead").await;
     world.wait(60);
     let next = world.hold("staging", "next").await;
-    let error = world.store.force_unlock("staging", seen.token).await.unwrap_err();
+    let error = world.store.force_unlock("staging", seen.token, Duration::ZERO).await.unwrap_err();
     assert_eq!(error.to_string(), "the lease of layer staging changed hands");
     world.store.renew(&next, "works", TTL).await.unwrap();
 }
 
 async fn unlock_of_a_free_layer_says_so(world: World) {
-    let error = world.store.force_unlock("staging", 1).await.unwrap_err();
+    let error = world.store.force_unlock("staging", 1, Duration::ZERO).await.unwrap_err();
     assert_eq!(error.to_string(), "a lease of layer staging does not exist");
+}
+
+/// Why nobody may take the layer now.
+async fn in_the_way(world: &World) -> String {
+    match world.try_hold("staging", None, "next").await {
+        Err(StateError::LeaseHeld { doing, .. }) => doing,
+        other => panic!("expected a quiet layer, got {other:?}"),
+    }
+}
+
+async fn what_may_still_be_at_work_is_waited_out_before_anybody_else_begins(world: World) {
+    let dead = world.hold("staging", "dead").await;
+    world.store.release_quietly(&dead, Duration::from_secs(30), "staging/3").await.unwrap();
+    assert!(is_lost(&world.store.writer(&dead).forgotten("queue", "queue").await));
+    assert!(is_lost(&world.store.renew(&dead, "late", TTL).await));
+    assert_eq!(world.store.holder("staging").await.unwrap(), None, "nobody holds it");
+    world.wait(29);
+    let why = in_the_way(&world).await;
+    assert_eq!(why, "making sure that no call of what ended before is still on its way (staging/3)");
+    world.wait(1);
+    let next = world.hold("staging", "next").await;
+    assert!(next.token > dead.token);
+    // What was waited out once is not waited for again.
+    world.store.release(&next).await.unwrap();
+    world.hold("staging", "another").await;
+}
+
+async fn who_is_unlocked_is_waited_out_too(world: World) {
+    let stuck = world.hold("staging", "stuck").await;
+    world.store.force_unlock("staging", stuck.token, Duration::from_secs(30)).await.unwrap();
+    in_the_way(&world).await;
+    world.wait(30);
+    world.hold("staging", "next").await;
 }
 
 async fn an_ended_lease_that_was_not_given_back_is_found(world: World) {

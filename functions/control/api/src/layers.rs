@@ -5,7 +5,7 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use axum::Json;
 use axum::extract::State;
 use landfall_control::Control;
-use landfall_state::{Deployment, LayerRecord, LeaseInfo, StateError};
+use landfall_state::{Deployment, LayerRecord, LeaseInfo, QUIET_TIME, StateError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -182,7 +182,7 @@ pub(crate) async fn unlock(
             format!("wait for it, or take it with `landfall unlock {layer} --force --reason WHY`"),
         ));
     }
-    let info = control.store.force_unlock(&layer, held.token).await?;
+    let info = control.store.force_unlock(&layer, held.token, QUIET_TIME).await?;
     let number = control.store.queue(&layer).await?.running;
     if let Some(number) = number {
         let reason = reason.unwrap_or_else(|| "the holder is gone".to_owned());

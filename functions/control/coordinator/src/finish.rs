@@ -7,7 +7,7 @@ use landfall_control::{Control, LayerSettings};
 use landfall_plan::RunDocument;
 use landfall_state::{
     AcquireRequest, Action, Deployed, DeployedConfig, Deployment, DocumentRef, Finished, LayerStatus, Lease, Outcome,
-    Phase, Run, Scope, StateError, Status,
+    Phase, QUIET_TIME, Run, Scope, StateError, Status,
 };
 
 use crate::verdict::verdict;
@@ -63,7 +63,11 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
         }
         if let Some(lease) = &lease {
             record_layer(control, &deployment, &runs, &end, lease).await?;
-            control.store.release(lease).await?;
+            if runs.iter().any(Run::may_be_at_work) {
+                control.store.release_quietly(lease, QUIET_TIME, &deployment.id().to_string()).await?;
+            } else {
+                control.store.release(lease).await?;
+            }
         }
         control.store.finish(ending.layer, ending.number, end).await?;
     } else if let Some(lease) = &ending.lease {

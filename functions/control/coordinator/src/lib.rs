@@ -42,27 +42,25 @@ pub enum Request {
         /// Hash of the plan.
         hash: String,
     },
-    /// Let a module begin once what it needs is done.
+    /// Let modules begin once what they need is done: all of them need the same.
     Await {
-        /// Layer.
-        layer: String,
         /// Deployment number.
         number: u64,
-        /// Module.
-        module: String,
-        /// The lease under which the module will work.
+        /// Modules.
+        modules: Vec<String>,
+        /// The lease under which the modules will work.
         lease: Lease,
         /// Token of the waiting execution.
         task_token: Secret,
     },
-    /// Record that a module's execution gave up.
+    /// Record that the execution of modules gave up.
     Settle {
         /// The lease.
         lease: Lease,
         /// Deployment number.
         number: u64,
-        /// Module.
-        module: String,
+        /// Modules.
+        modules: Vec<String>,
         /// What it gave up with.
         error: Failure,
     },
@@ -148,11 +146,11 @@ pub async fn coordinate(control: Control, request: Value) -> Result<Value, Error
         Request::AskApproval { lease, number, task_token, hash } => {
             admit::ask_approval(&control, &lease, number, &task_token, &hash).await
         }
-        Request::Await { layer: _, number, module, lease, task_token } => {
-            gates::wait(&control, &lease, number, &module, &task_token).await
+        Request::Await { number, modules, lease, task_token } => {
+            gates::wait(&control, &lease, number, &modules, &task_token).await
         }
-        Request::Settle { lease, number, module, error } => {
-            gates::settle(&control, &lease, number, &module, &error).await
+        Request::Settle { lease, number, modules, error } => {
+            gates::settle(&control, &lease, number, &modules, &error).await
         }
         Request::Finish { layer, number, execution, lease, error } => {
             finish::finish(&control, &finish::Ending { layer: &layer, number, execution: &execution, lease, error })

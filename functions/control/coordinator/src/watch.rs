@@ -3,7 +3,7 @@
 
 use lambda_runtime::Error;
 use landfall_control::{CHANGES_WAITING_TOO_LONG, Control, LEASES_EXPIRED, Trouble, TroubleKind};
-use landfall_state::{Deployment, StateError, Status};
+use landfall_state::{Deployment, QUIET_TIME, StateError, Status};
 
 /// What one look at all layers found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ async fn free(control: &Control, trouble: &Trouble) -> Result<Option<String>, Er
     if !over && lease.expires_at > control.store.now() {
         return Ok(None);
     }
-    match control.store.force_unlock(&lease.layer, lease.token).await {
+    match control.store.force_unlock(&lease.layer, lease.token, QUIET_TIME).await {
         Ok(_) => {}
         // Somebody else took it or gave it back in this moment.
         Err(StateError::NotFound { .. } | StateError::Conflict { .. }) => return Ok(None),

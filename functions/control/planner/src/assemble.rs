@@ -15,9 +15,10 @@ use landfall_state::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{Part, look};
+use crate::batch::{Batch, batches};
+use crate::{Part, Refused, look};
 
-/// Plans of modules that are read at a time.
+/// Documents of plans that are read at a time.
 const AT_ONCE: usize = 64;
 
 /// Life of the lease from the last step of planning to the first one of a module.
@@ -46,8 +47,8 @@ pub struct Assembled {
     pub plan: Option<DocumentRef>,
     /// The hash that an approval names; none of a rejected change.
     pub hash: Option<String>,
-    /// Modules that change, in order.
-    pub modules: Vec<ToRun>,
+    /// Modules that change, in order; those that begin together are one batch.
+    pub batches: Vec<Batch>,
     /// Seconds for which an approval is waited for.
     pub patience: u64,
 }
@@ -55,17 +56,8 @@ pub struct Assembled {
 impl Assembled {
     /// Of a change that was rejected or cancelled, or that has no plan.
     pub(crate) fn nothing() -> Self {
-        Self { decision: Decision::Nothing, plan: None, hash: None, modules: Vec::new(), patience: 0 }
+        Self { decision: Decision::Nothing, plan: None, hash: None, batches: Vec::new(), patience: 0 }
     }
-}
-
-/// A module that changes.
-#[derive(Clone, Debug, Serialize)]
-pub struct ToRun {
-    /// Name.
-    pub module: String,
-    /// ARN of the version of its function.
-    pub function: String,
 }
 
 /// Makes the plan of a deployment.
@@ -88,18 +80,15 @@ pub(crate) async fn assemble(
     if deployment.cancel.is_some() {
         return Ok(Assembled::nothing());
     }
-    let refused: Vec<(&str, &str)> = parts.iter().filter_map(Part::refused).collect();
+    let refused: Vec<&Refused> = parts.iter().flat_map(|part| &part.refused).collect();
     if !refused.is_empty() {
         store.finish(layer, number, unplanned(&refused)).await?;
         return Ok(Assembled::nothing());
     }
     let run: RunDocument = serde_json::from_slice(&run)?;
-    let mut modules: Vec<ModulePlan> = Vec::with_capacity(parts.len());
-    let parts = parts.iter().filter_map(Part::document);
-    let mut documents = stream::iter(parts).map(|part| control.store.get_document(part)).buffered(AT_ONCE);
-    while let Some(document) = documents.next().await {
-        modules.push(serde_json::from_slice(&document?)?);
-    }
+    let mut modules = plans(control, parts).await?;
+    let place = |module: &ModulePlan| run.modules.iter().position(|planned| planned.name == module.module);
+    modules.sort_by_cached_key(place);
     let left: Vec<(String, Vec<LeftAlone>)> =
         modules.iter_mut().map(|module| (module.module.clone(), std::mem::take(&mut module.left))).collect();
     spread(&mut modules);
@@ -148,11 +137,13 @@ pub(crate) async fn assemble(
     if decision == Decision::Apply {
         begin(control, lease, number, &run, &plan).await?;
     }
-    let modules = changing
-        .iter()
-        .filter_map(|changing| run.modules.iter().find(|module| module.name == changing.module))
-        .map(|module| ToRun { module: module.name.clone(), function: module.function.clone() })
-        .collect();
+    let moves = |name: &String| changing.iter().any(|module| module.module == *name);
+    let moving = run.modules.iter().filter(|module| moves(&module.name));
+    let batches = batches(moving.map(|module| {
+        // What does not change is there already: nobody waits for it.
+        let needs: BTreeSet<&String> = module.needs.iter().filter(|need| moves(need)).collect();
+        (module, needs)
+    }));
     let message = landfall_plan::summary(counts);
     if decision == Decision::Apply {
         control.store.phase(&lease.layer, number, Phase::Applying, None).await?;
@@ -166,13 +157,23 @@ pub(crate) async fn assemble(
     };
     control.announce(&deployment, event, &message).await?;
     let patience = rule.patience().as_secs();
-    Ok(Assembled { decision, plan: Some(document), hash: Some(hash), modules, patience })
+    Ok(Assembled { decision, plan: Some(document), hash: Some(hash), batches, patience })
+}
+
+/// The plans that the module functions left.
+async fn plans(control: &Control, parts: &[Part]) -> Result<Vec<ModulePlan>, Error> {
+    let mut plans: Vec<ModulePlan> = Vec::new();
+    let mut documents = stream::iter(parts).map(|part| control.store.get_document(&part.part)).buffered(AT_ONCE);
+    while let Some(document) = documents.next().await {
+        plans.extend(serde_json::from_slice::<Vec<ModulePlan>>(&document?)?);
+    }
+    Ok(plans)
 }
 
 /// The end of a deployment some of whose modules cannot be planned. All of them are told at once.
-fn unplanned(refused: &[(&str, &str)]) -> Finished {
-    let names: Vec<&str> = refused.iter().map(|(module, _)| *module).collect();
-    let details: Vec<String> = refused.iter().map(|(module, why)| format!("{module}: {why}")).collect();
+fn unplanned(refused: &[&Refused]) -> Finished {
+    let names: Vec<&str> = refused.iter().map(|one| one.module.as_str()).collect();
+    let details: Vec<String> = refused.iter().map(|one| format!("{}: {}", one.module, one.refused)).collect();
     Finished {
         status: Status::Failed,
         outcome: None,

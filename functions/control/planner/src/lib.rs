@@ -2,6 +2,7 @@
 //! AWS only through the modules' functions.
 
 mod assemble;
+mod batch;
 mod look;
 mod prepare;
 
@@ -11,6 +12,7 @@ use landfall_state::{DocumentRef, Lease};
 use serde::{Deserialize, Serialize};
 
 pub use assemble::{Assembled, Decision};
+pub use batch::Batch;
 pub use prepare::Prepared;
 
 /// What the planner is asked to do.
@@ -32,7 +34,7 @@ pub enum Request {
         number: u64,
         /// The run document; none when the change was rejected.
         run: Option<DocumentRef>,
-        /// Plans of the modules, in the order of the run.
+        /// Plans of the modules.
         parts: Vec<Part>,
         /// Hash of the plan that was approved, when it is planned again before it is applied.
         #[serde(default)]
@@ -40,39 +42,22 @@ pub enum Request {
     },
 }
 
-/// What the function of one module answered.
+/// What a module function answered for a batch.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Part {
-    /// Its plan.
-    Planned {
-        /// Where it lies.
-        part: DocumentRef,
-    },
-    /// There is no plan before somebody changes something.
-    Refused {
-        /// Module.
-        module: String,
-        /// Why, and what to do about it.
-        refused: String,
-    },
+pub struct Part {
+    /// Where the plans of its modules lie.
+    part: DocumentRef,
+    /// Modules that have no plan before somebody changes something.
+    refused: Vec<Refused>,
 }
 
-impl Part {
-    fn document(&self) -> Option<&DocumentRef> {
-        match self {
-            Self::Planned { part } => Some(part),
-            Self::Refused { .. } => None,
-        }
-    }
-
-    /// The module and why it has no plan.
-    fn refused(&self) -> Option<(&str, &str)> {
-        match self {
-            Self::Planned { .. } => None,
-            Self::Refused { module, refused } => Some((module, refused)),
-        }
-    }
+/// A module without a plan.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Refused {
+    /// Module.
+    module: String,
+    /// Why, and what to do about it.
+    refused: String,
 }
 
 /// The planner's answer.

@@ -14,6 +14,8 @@ use landfall_state::{
 };
 use serde::Serialize;
 
+use crate::batch::{Batch, batches};
+
 /// Answer of `prepare`. A rejected change has neither run document nor target and no module: there is nothing to plan,
 /// and `assemble` answers without a look. An error would be one of the function, and raise its alarm, for what is only
 /// a mistake in somebody's file.
@@ -25,19 +27,10 @@ pub struct Prepared {
     pub run: Option<DocumentRef>,
     /// Where the layer lives: what every module function makes its clients for.
     pub target: Option<Target>,
-    /// Modules to plan.
-    pub modules: Vec<ToPlan>,
+    /// Modules to plan, those of a kind together.
+    pub batches: Vec<Batch>,
     /// Pinned versions of the control functions.
     pub functions: Functions,
-}
-
-/// A module to plan.
-#[derive(Clone, Debug, Serialize)]
-pub struct ToPlan {
-    /// Name.
-    pub module: String,
-    /// ARN of the version of its function.
-    pub function: String,
 }
 
 /// Pinned versions of the control functions.
@@ -56,14 +49,11 @@ pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Re
         Err(refusal) => {
             reject(control, &deployment, &refusal).await?;
             let functions = Functions { planner: control.own_version("planner") };
-            return Ok(Prepared { rejected: true, run: None, target: None, modules: Vec::new(), functions });
+            return Ok(Prepared { rejected: true, run: None, target: None, batches: Vec::new(), functions });
         }
     };
-    let modules = run
-        .modules
-        .iter()
-        .map(|module| ToPlan { module: module.name.clone(), function: module.function.clone() })
-        .collect();
+    // A look needs nothing of another module.
+    let batches = batches(run.modules.iter().map(|module| (module, ())));
     let target = Target {
         account_id: run.layer.account_id.clone(),
         region: run.layer.region.clone(),
@@ -75,7 +65,7 @@ pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Re
     let run = run?;
     control.store.writer(lease).run_recorded(number, &run).await?;
     let functions = Functions { planner: control.own_version("planner") };
-    Ok(Prepared { rejected: false, run: Some(run), target: Some(target), modules, functions })
+    Ok(Prepared { rejected: false, run: Some(run), target: Some(target), batches, functions })
 }
 
 /// Records where a layer lives, before anything of it is made: a destroy after any crash has to look there.

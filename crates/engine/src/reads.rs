@@ -1,0 +1,69 @@
+//! What the modules of one invocation read of the state: each thing once, however many of them ask for it.
+
+use std::collections::BTreeMap;
+
+use landfall_aws::{Error, Kind, Result};
+use landfall_plan::{ModulePlan, Plan, RunDocument};
+use landfall_state::{ModuleRecord, Store};
+use tokio::sync::OnceCell;
+
+use crate::journal::Journal;
+use crate::load::{document, load_journal, load_journals, load_modules};
+use crate::step::Request;
+
+/// The reads of one invocation.
+pub(crate) struct Reads<'a> {
+    store: &'a Store,
+    request: &'a Request,
+    run: OnceCell<RunDocument>,
+    plan: OnceCell<Plan>,
+    deployed: OnceCell<BTreeMap<String, ModuleRecord>>,
+    journals: OnceCell<BTreeMap<String, Journal>>,
+}
+
+impl<'a> Reads<'a> {
+    pub(crate) fn new(store: &'a Store, request: &'a Request) -> Self {
+        Self {
+            store,
+            request,
+            run: OnceCell::new(),
+            plan: OnceCell::new(),
+            deployed: OnceCell::new(),
+            journals: OnceCell::new(),
+        }
+    }
+
+    /// What is asked for.
+    pub(crate) fn request(&self) -> &Request {
+        self.request
+    }
+
+    /// The run document.
+    pub(crate) async fn run(&self) -> Result<&RunDocument> {
+        self.run.get_or_try_init(|| document(self.store, &self.request.run)).await
+    }
+
+    /// The modules of the layer as they are deployed.
+    pub(crate) async fn deployed(&self) -> Result<&BTreeMap<String, ModuleRecord>> {
+        self.deployed.get_or_try_init(|| load_modules(self.store, &self.request.layer)).await
+    }
+
+    /// The journal of a module.
+    pub(crate) async fn journal(&self, module: &str) -> Result<Journal> {
+        // Of one module its own entries are less than those of the layer.
+        if self.request.modules.len() == 1 {
+            return load_journal(self.store, &self.request.layer, module).await;
+        }
+        let journals = self.journals.get_or_try_init(|| load_journals(self.store, &self.request.layer)).await?;
+        Ok(journals.get(module).cloned().unwrap_or_default())
+    }
+
+    /// The part of the approved plan that speaks of a module. Without it nothing may be done.
+    pub(crate) async fn approved(&self, module: &str) -> Result<ModulePlan> {
+        let refused = |message: &str| Error::new(Kind::Conflict, "apply", message).about(module);
+        let at = self.request.plan.as_ref().ok_or_else(|| refused("there is no approved plan"))?;
+        let plan: &Plan = self.plan.get_or_try_init(|| document(self.store, at)).await?;
+        let part = plan.modules.iter().find(|part| part.module == module).cloned();
+        part.ok_or_else(|| refused("the approved plan does not have this module"))
+    }
+}
