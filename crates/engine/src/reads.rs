@@ -33,6 +33,11 @@ impl<'a> Reads<'a> {
         }
     }
 
+    /// Reads all that every module needs.
+    pub(crate) async fn ahead(&self) -> Result<()> {
+        futures::future::try_join3(self.run(), self.plan(), self.deployed()).await.map(drop)
+    }
+
     /// What is asked for.
     pub(crate) fn request(&self) -> &Request {
         self.request
@@ -60,10 +65,16 @@ impl<'a> Reads<'a> {
 
     /// The part of the approved plan that speaks of a module. Without it nothing may be done.
     pub(crate) async fn approved(&self, module: &str) -> Result<ModulePlan> {
-        let refused = |message: &str| Error::new(Kind::Conflict, "apply", message).about(module);
-        let at = self.request.plan.as_ref().ok_or_else(|| refused("there is no approved plan"))?;
-        let plan: &Plan = self.plan.get_or_try_init(|| document(self.store, at)).await?;
-        let part = plan.modules.iter().find(|part| part.module == module).cloned();
-        part.ok_or_else(|| refused("the approved plan does not have this module"))
+        let part = self.plan().await?.modules.iter().find(|part| part.module == module).cloned();
+        part.ok_or_else(|| refused("the approved plan does not have this module").about(module))
     }
+
+    async fn plan(&self) -> Result<&Plan> {
+        let at = self.request.plan.as_ref().ok_or_else(|| refused("there is no approved plan"))?;
+        self.plan.get_or_try_init(|| document(self.store, at)).await
+    }
+}
+
+fn refused(message: &str) -> Error {
+    Error::new(Kind::Conflict, "apply", message)
 }

@@ -41,7 +41,9 @@ pub(crate) struct Step<'a> {
 pub(crate) async fn step<M: Module>(hands: &[Engine], reads: &Reads<'_>, limits: Limits) -> Result<Response> {
     hands.iter().for_each(|hand| hand.aws().watch().begin(Mode::Read));
     let Some(first) = hands.first() else { return Ok(Response::Stepped { outcome: Outcome::Done, retry_after: 0 }) };
-    let held = Held::open(first, reads.request(), limits.lease).await?;
+    // What is read without looking at AWS comes meanwhile; what it fails with is met again by each module.
+    let (held, _) = futures::future::join(Held::open(first, reads.request(), limits.lease), reads.ahead()).await;
+    let held = held?;
     let each =
         hands.iter().zip(&reads.request().modules).map(|(hand, name)| one::<M>(hand, reads, &held, name, limits));
     let ended = tokio::select! {
@@ -77,15 +79,28 @@ async fn one<M: Module>(
     limits: Limits,
 ) -> Result<Stepped> {
     let watch = engine.aws().watch();
-    let recorder = match Recorder::open(engine, held, name).await? {
+    // Looking changes nothing, so it need not wait until the module may begin.
+    let looked = futures::future::try_join(reads.approved(name), engine.load::<M>(reads, name, limits.settle));
+    let (opened, looked) = futures::future::join(Recorder::open(engine, held, name), looked).await;
+    let recorder = match opened? {
         Opened::Running(recorder) => recorder,
         Opened::Ended(outcome) => return Ok(Stepped::ended(outcome)),
     };
-    watch.begin(Mode::WriteUntil(held.ends()));
-    match run::<M>(engine, reads, name, limits, &recorder).await {
-        Ok((subject, report)) => recorder.settle(&subject, report, watch, &limits).await,
-        Err(error) => recorder.fail(error, watch, &limits).await,
-    }
+    let (approved, subject) = match looked {
+        Ok(looked) => looked,
+        Err(error) => return recorder.fail(error, watch, &limits).await,
+    };
+    watch.extend(held.ends());
+    let step = Step {
+        engine,
+        subject: &subject,
+        recorder: &recorder,
+        approved: &approved,
+        limits,
+        number: reads.request().number,
+    };
+    let report = step.run().await;
+    recorder.settle(&subject, report, watch, &limits).await
 }
 
 /// Renews the lease while the step works. This is a heartbeat beside the work: nothing waits for it.
@@ -101,43 +116,33 @@ async fn keep_lease(hands: &[Engine], held: &Held, ttl: Duration) -> Result<Infa
     }
 }
 
-async fn run<M: Module>(
-    engine: &Engine,
-    reads: &Reads<'_>,
-    name: &str,
-    limits: Limits,
-    recorder: &Recorder,
-) -> Result<(Subject, Report)> {
-    let (approved, subject) =
-        futures::future::try_join(reads.approved(name), engine.load::<M>(reads, name, limits.settle)).await?;
-    let mut report = Report::default();
-    let number = reads.request().number;
-    let step = Step { engine, subject: &subject, recorder, approved: &approved, limits, number };
-
-    let computed = subject.plan();
-    let mut seen = subject.seen.clone();
-    step.remove_replaced(&computed, &mut seen, &mut report).await;
-    let mut known = Known::new();
-    if subject.module.change != ModuleChange::Destroy {
-        known = step.apply(&seen, &mut report).await;
-    }
-    // What the config no longer has may still be in use by what could not be changed yet.
-    if report.settled() {
-        step.remove_leftovers(&known, &mut report).await;
-    }
-    let outputs = resolve(&subject.outputs, &|token| lookup(&known, token));
-    if report.settled()
-        && let Some(token) = outputs.unknown.first()
-    {
-        let error = Error::new(Kind::Corrupt, "outputs", format!("{token} was not made known"));
-        report.failures.push(("outputs".to_owned(), error));
-    }
-    report.outputs = outputs.value;
-    report.count(&subject, &approved, number);
-    Ok((subject, report))
-}
-
 impl Step<'_> {
+    /// Does what there is to do.
+    async fn run(&self) -> Report {
+        let mut report = Report::default();
+        let computed = self.subject.plan();
+        let mut seen = self.subject.seen.clone();
+        self.remove_replaced(&computed, &mut seen, &mut report).await;
+        let mut known = Known::new();
+        if self.subject.module.change != ModuleChange::Destroy {
+            known = self.apply(&seen, &mut report).await;
+        }
+        // What the config no longer has may still be in use by what could not be changed yet.
+        if report.settled() {
+            self.remove_leftovers(&known, &mut report).await;
+        }
+        let outputs = resolve(&self.subject.outputs, &|token| lookup(&known, token));
+        if report.settled()
+            && let Some(token) = outputs.unknown.first()
+        {
+            let error = Error::new(Kind::Corrupt, "outputs", format!("{token} was not made known"));
+            report.failures.push(("outputs".to_owned(), error));
+        }
+        report.outputs = outputs.value;
+        report.count(self.subject, self.approved, self.number);
+        report
+    }
+
     /// Refuses what the approved plan does not allow.
     pub(crate) fn permit(&self, computed: &ResourceChange, begun: bool) -> Result<()> {
         allowed(computed, self.planned(&computed.resource), begun)

@@ -209,7 +209,14 @@ impl Store {
     pub async fn acquire(&self, request: AcquireRequest<'_>) -> Result<Lease, StateError> {
         for _ in 0..20 {
             let now = self.now().as_millisecond();
-            let record = self.lease_record(request.layer).await?;
+            let (record, ended) = match request.environment {
+                Some(_) => (self.lease_record(request.layer).await?, Ok(Vec::new())),
+                None => {
+                    let shares = self.ended_shares(request.layer, now);
+                    let (record, shares) = tokio::join!(self.lease_record(request.layer), shares);
+                    (record?, shares)
+                }
+            };
             if !record.may_take(request.holder, now) {
                 return Err(held(request.layer, &record));
             }
@@ -218,7 +225,7 @@ impl Store {
             match request.environment {
                 Some(environment) => writes.extend(share(&request, environment, record.token + 1, now, expires)?),
                 None => {
-                    let ended = self.ended_shares(request.layer, now).await?;
+                    let ended = ended?;
                     if ended.len() > AT_ONCE {
                         self.transact(ended.into_iter().take(AT_ONCE).collect()).await?;
                         continue;

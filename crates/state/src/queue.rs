@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deployment::{Action, Deployment, NewChange, Phase, Status};
 use crate::error::StateError;
+use crate::freeze::Freeze;
 use crate::keys;
 use crate::layers::{LayerRecord, LayerStatus};
 use crate::limits::{DIAGNOSTICS, MESSAGE, shortened};
@@ -171,6 +172,7 @@ impl Store {
     /// harmless. What keeps it frozen is recorded with the deployment that waits.
     pub async fn start_next(&self, layer: &str) -> Result<Option<Deployment>, StateError> {
         let pk = keys::layer(layer);
+        let mut refused = false;
         for _ in 0..20 {
             let queue = self.queue(layer).await?;
             if let Some(running) = queue.running {
@@ -184,7 +186,13 @@ impl Store {
             // A freeze keeps changes from beginning; a rollback is the end of one that began.
             if !deployment.action.only_looks() && deployment.action != Action::Rollback {
                 let environment = deployment.environment_choice.as_deref().filter(|environment| *environment != layer);
-                if let Some(freeze) = self.freeze_of(layer, &deployment.freeze_windows, environment).await? {
+                // Whether the layer is frozen by hand is in the transaction; it is read once that was refused.
+                let windows = &deployment.freeze_windows;
+                let freeze = match (environment, Freeze::of_window(layer, windows, now)) {
+                    (None, freeze) if !refused => freeze,
+                    (environment, _) => self.freeze_of(layer, windows, environment).await?,
+                };
+                if let Some(freeze) = freeze {
                     self.waits_for(&deployment, &freeze.sentence()).await?;
                     return Ok(None);
                 }
@@ -212,6 +220,7 @@ impl Store {
                 let (status, phase) = (Status::Running, Some(Phase::Admitting));
                 return Ok(Some(Deployment { status, phase, started_at: Some(now), message: None, ..deployment }));
             }
+            refused = true;
         }
         Err(StateError::conflict(format!("the queue of layer {layer} changes too often")))
     }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::deployment::{PlanRef, Status};
+use crate::deployment::{Phase, PlanRef, Status};
 use crate::documents::DocumentRef;
 use crate::error::StateError;
 use crate::events::Event;
@@ -316,14 +316,19 @@ impl<'a> Writer<'a> {
         self.write(vec![update], "the deployment").await
     }
 
-    /// Records the plan of a deployment.
-    pub async fn plan_recorded(&self, number_: u64, plan: &PlanRef) -> Result<(), StateError> {
-        let update = Write::update(self.pk(), keys::deployment(number_), "SET #plan = :plan")
+    /// Records the plan of a deployment, and that it is `applied` from now on if it is.
+    pub async fn plan_recorded(&self, number_: u64, plan: &PlanRef, applied: bool) -> Result<(), StateError> {
+        let phase = if applied { ", phase = :phase, message = :none" } else { "" };
+        let mut update = Write::update(self.pk(), keys::deployment(number_), format!("SET #plan = :plan{phase}"))
             .when(RUNS)
             .name("#plan", "plan")
             .name("#status", "status")
             .value(":plan", attribute(plan)?)
             .value(":running", attribute(&Status::Running)?);
+        if applied {
+            let none: Option<String> = None;
+            update = update.value(":phase", attribute(&Phase::Applying)?).value(":none", attribute(&none)?);
+        }
         self.write(vec![update], "the deployment").await
     }
 

@@ -116,7 +116,7 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
         "plan_recorded" => {
             let summary = PlanSummary::default();
             let plan = PlanRef { hash: "h".to_owned(), document, summary, risk: "low".to_owned() };
-            writer.plan_recorded(number, &plan).await
+            writer.plan_recorded(number, &plan, true).await
         }
         "begin_runs" => {
             let start = RunStart { module: "queue".into(), kind: "sqs".into(), needs: Vec::new(), unchanged: false };

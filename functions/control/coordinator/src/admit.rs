@@ -5,7 +5,8 @@ use std::time::Duration;
 use lambda_runtime::Error;
 use landfall_control::{Control, LayerSettings};
 use landfall_state::{
-    AcquireRequest, Action, ApprovalRequest, Deployment, Finished, Lease, Phase, Scope, Secret, StateError, Status,
+    AcquireRequest, Action, ApprovalRequest, Deployment, Finished, LayerRecord, Lease, Phase, Scope, Secret,
+    StateError, Status,
 };
 use serde_json::{Value, json};
 
@@ -32,7 +33,7 @@ pub(crate) async fn admit(
     execution: &str,
     hash: Option<&str>,
 ) -> Result<Value, Error> {
-    let deployment = control.store.deployment(layer, number).await?;
+    let (deployment, record) = tokio::try_join!(control.store.deployment(layer, number), control.store.layer(layer))?;
     if belongs_to_another(&deployment, execution) {
         return Err(format!("another execution runs deployment {}", deployment.id()).into());
     }
@@ -44,7 +45,7 @@ pub(crate) async fn admit(
     {
         return Err(format!("deployment {} has another plan than the one that was approved", deployment.id()).into());
     }
-    let environment = environment_of(control, layer, deployment.environment_choice.clone()).await?;
+    let environment = environment_of(&deployment, record);
     if deployment.action == Action::Destroy && has_services(control, &deployment).await? {
         return Ok(over());
     }
@@ -100,12 +101,10 @@ async fn not_yet(control: &Control, deployment: &Deployment, reason: &str) -> Re
 }
 
 /// The environment of a service: as it was chosen, else as it was deployed.
-async fn environment_of(control: &Control, layer: &str, choice: Option<String>) -> Result<Option<String>, Error> {
-    if choice.is_some() {
-        return Ok(choice);
-    }
-    let record = control.store.layer(layer).await?;
-    Ok(record.filter(|record| record.scope == Some(Scope::Service)).and_then(|record| record.environment))
+fn environment_of(deployment: &Deployment, record: Option<LayerRecord>) -> Option<String> {
+    let deployed =
+        || record.filter(|record| record.scope == Some(Scope::Service)).and_then(|record| record.environment);
+    deployment.environment_choice.clone().or_else(deployed)
 }
 
 /// The execution goes to its end.

@@ -28,15 +28,17 @@ pub(crate) struct Ending<'a> {
 
 /// Ends a deployment. Reached from every failure; doing it twice is harmless.
 pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(), Error> {
-    let deployment = control.store.deployment(ending.layer, ending.number).await?;
+    let (deployment, runs) = tokio::try_join!(
+        control.store.deployment(ending.layer, ending.number),
+        control.store.runs(ending.layer, ending.number),
+    )?;
     if belongs_to_another(&deployment, ending.execution) {
         tracing::warn!(deployment = %deployment.id(), execution = ending.execution, "another execution runs it");
         return Ok(());
     }
     if deployment.status == Status::Running {
-        let (phased, runs, lease) = tokio::join!(
+        let (phased, lease) = tokio::join!(
             control.store.phase(ending.layer, ending.number, Phase::Finishing, None),
-            control.store.runs(ending.layer, ending.number),
             kept(control, &deployment, ending),
         );
         let lease = lease?;
@@ -47,7 +49,6 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
             }
             return Err(error.into());
         }
-        let runs = runs?;
         let mut end = verdict(&deployment, &runs, ending.error.as_ref());
         if end.status == Status::Failed && has_lost(ending.lease.as_ref(), lease.as_ref()) {
             end.message = Some(end.message.map_or(LOST.to_owned(), |message| format!("{message}; {LOST}")));
@@ -63,13 +64,12 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
         }
         if let Some(lease) = &lease {
             record_layer(control, &deployment, &runs, &end, lease).await?;
-            if runs.iter().any(Run::may_be_at_work) {
-                control.store.release_quietly(lease, QUIET_TIME, &deployment.id().to_string()).await?;
-            } else {
-                control.store.release(lease).await?;
-            }
         }
-        control.store.finish(ending.layer, ending.number, end).await?;
+        let finished = control.store.finish(ending.layer, ending.number, end);
+        // Whoever is next begins once both are done.
+        let (finished, released) = tokio::join!(finished, give_back(control, &deployment, &runs, lease.as_ref()));
+        released?;
+        finished?;
     } else if let Some(lease) = &ending.lease {
         control.store.release(lease).await?;
     }
@@ -81,6 +81,22 @@ pub(crate) async fn finish(control: &Control, ending: &Ending<'_>) -> Result<(),
     announced?;
     started?;
     Ok(())
+}
+
+/// Gives the lease back, if it is still there. Where a function may still be at work nobody takes the layer for a while.
+async fn give_back(
+    control: &Control,
+    deployment: &Deployment,
+    runs: &[Run],
+    lease: Option<&Lease>,
+) -> Result<(), StateError> {
+    match lease {
+        Some(lease) if runs.iter().any(Run::may_be_at_work) => {
+            control.store.release_quietly(lease, QUIET_TIME, &deployment.id().to_string()).await
+        }
+        Some(lease) => control.store.release(lease).await,
+        None => Ok(()),
+    }
 }
 
 /// Whether the lease it began with was taken by somebody, or had to be taken again.

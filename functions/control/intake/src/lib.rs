@@ -107,7 +107,13 @@ impl Arrival<'_> {
             }
         };
         let layer = file.name.value.clone();
-        match self.control.store.register_source(&self.content.key, &layer, &self.sequencer).await? {
+        let choice = self.content.metadata.get(ENVIRONMENT).map(String::as_str);
+        // The check only reads.
+        let (registered, checked) = tokio::join!(
+            self.control.store.register_source(&self.content.key, &layer, &self.sequencer),
+            self.control.check(&self.content.key, &file, &source, choice),
+        );
+        match registered? {
             SourceOutcome::Accepted => {}
             SourceOutcome::Stale => return Ok(ignored(OVERTAKEN)),
             SourceOutcome::OwnedByOtherKey { key } => return self.belongs_to(&layer, &key).await,
@@ -126,8 +132,7 @@ impl Arrival<'_> {
                 return self.reject(&layer, refusal).await;
             }
         }
-        let choice = self.content.metadata.get(ENVIRONMENT).map(String::as_str);
-        match self.control.check(&self.content.key, &file, &source, choice).await {
+        match checked {
             Ok(checked) => self.queue(&layer, checked).await,
             Err(Refusal::State(error)) => Err(error.into()),
             Err(refusal) => self.reject(&layer, refusal).await,

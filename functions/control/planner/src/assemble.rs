@@ -1,6 +1,6 @@
 //! The plan of a layer from the plans of its modules, and what is to be done with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
@@ -10,7 +10,7 @@ use landfall_plan::{
     Action as Change, LeftAlone, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument, RunModule,
 };
 use landfall_state::{
-    Action, DocumentRef, Finished, Lease, ModuleRecord, Phase, PlanRef, PlanSummary, RunStart, Status,
+    Action, DocumentRef, Finished, Lease, ModuleRecord, PlanRef, PlanSummary, RunStart, StateError, Status,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -72,11 +72,18 @@ pub(crate) async fn assemble(
     let (store, layer) = (&control.store, &lease.layer);
     // Plans of many modules take their time; what is recorded from here on needs a lease that lives.
     let doing = format!("planning {layer}/{number}");
-    let (deployment, _, run) = tokio::try_join!(
-        store.deployment(layer, number),
-        store.renew(lease, &doing, PLANNING),
-        store.get_document(run)
-    )?;
+    let (state, modules) = tokio::join!(
+        async {
+            tokio::try_join!(
+                store.deployment(layer, number),
+                store.renew(lease, &doing, PLANNING),
+                store.get_document(run),
+                store.modules(layer),
+            )
+        },
+        plans(control, parts),
+    );
+    let (deployment, _, run, known) = state?;
     if deployment.cancel.is_some() {
         return Ok(Assembled::nothing());
     }
@@ -86,7 +93,7 @@ pub(crate) async fn assemble(
         return Ok(Assembled::nothing());
     }
     let run: RunDocument = serde_json::from_slice(&run)?;
-    let mut modules = plans(control, parts).await?;
+    let mut modules = modules?;
     let place = |module: &ModulePlan| run.modules.iter().position(|planned| planned.name == module.module);
     modules.sort_by_cached_key(place);
     let left: Vec<(String, Vec<LeftAlone>)> =
@@ -116,12 +123,8 @@ pub(crate) async fn assemble(
         },
         risk: json!(risk).as_str().unwrap_or_default().to_owned(),
     };
-    control.store.writer(lease).plan_recorded(number, &reference).await?;
     let changing: Vec<&ModulePlan> =
         plan.modules.iter().filter(|module| module.change != ModuleChange::Unchanged).collect();
-    if deployment.action == Action::Drift {
-        look::record(control, lease, number, &plan, &left).await?;
-    }
     let decision = if deployment.action.only_looks() {
         Decision::Planned
     } else if changing.is_empty() {
@@ -133,9 +136,17 @@ pub(crate) async fn assemble(
     } else {
         Decision::Apply
     };
-    // What waits for an approval has begun nothing: it is planned again before it is applied.
-    if decision == Decision::Apply {
-        begin(control, lease, number, &run, &plan).await?;
+    let applied = decision == Decision::Apply;
+    let recorded = store.writer(lease);
+    let recorded = recorded.plan_recorded(number, &reference, applied);
+    if applied {
+        tokio::try_join!(recorded, begin(control, lease, number, &run, &plan, &known))?;
+    } else {
+        // What waits for an approval has begun nothing: it is planned again before it is applied.
+        recorded.await?;
+    }
+    if deployment.action == Action::Drift {
+        look::record(control, lease, number, &plan, &left).await?;
     }
     let moves = |name: &String| changing.iter().any(|module| module.module == *name);
     let moving = run.modules.iter().filter(|module| moves(&module.name));
@@ -145,9 +156,6 @@ pub(crate) async fn assemble(
         (module, needs)
     }));
     let message = landfall_plan::summary(counts);
-    if decision == Decision::Apply {
-        control.store.phase(&lease.layer, number, Phase::Applying, None).await?;
-    }
     let (event, message) = match approved {
         None => ("planned", message),
         Some(approved) if approved == hash => {
@@ -215,9 +223,15 @@ fn needs_approval(plan: &Plan, risk: Risk, when: When) -> bool {
 
 /// Records which modules run. A module that is new gets a record before anything of it is made, so that whatever a
 /// crash leaves is destroyed when the module leaves the config.
-async fn begin(control: &Control, lease: &Lease, number: u64, run: &RunDocument, plan: &Plan) -> Result<(), Error> {
+async fn begin(
+    control: &Control,
+    lease: &Lease,
+    number: u64,
+    run: &RunDocument,
+    plan: &Plan,
+    known: &BTreeMap<String, ModuleRecord>,
+) -> Result<(), StateError> {
     let writer = control.store.writer(lease);
-    let known = control.store.modules(&lease.layer).await?;
     let new = |module: &&RunModule| module.change != ModuleChange::Destroy && !known.contains_key(&module.name);
     let records: Vec<ModuleRecord> = run
         .modules
@@ -233,7 +247,6 @@ async fn begin(control: &Control, lease: &Lease, number: u64, run: &RunDocument,
             complete: false,
         })
         .collect();
-    writer.modules_begin(&records).await?;
     let starts = plan
         .modules
         .iter()
@@ -249,7 +262,7 @@ async fn begin(control: &Control, lease: &Lease, number: u64, run: &RunDocument,
             unchanged: module.change == ModuleChange::Unchanged,
         })
         .collect();
-    writer.begin_runs(number, starts).await?;
+    tokio::try_join!(writer.modules_begin(&records), writer.begin_runs(number, starts))?;
     Ok(())
 }
 

@@ -10,7 +10,8 @@ use landfall_config::Diagnostic;
 use landfall_control::{ChosenEnvironment, Control, LayerSettings, LoadedFile, Refusal};
 use landfall_plan::{AcceptedDrift, ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{
-    Action, Deployed, Deployment, DocumentRef, Finished, LayerRecord, Lease, ModuleRecord, StateError, Status,
+    Action, Deployed, Deployment, DocumentRef, DriftRecord, Finished, LayerRecord, Lease, ModuleRecord, StateError,
+    Status,
 };
 use serde::Serialize;
 
@@ -42,8 +43,10 @@ pub struct Functions {
 
 /// Prepares a deployment.
 pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Result<Prepared, Error> {
-    let deployment = control.store.deployment(&lease.layer, number).await?;
-    let run = match run(control, &deployment).await {
+    let (store, layer) = (&control.store, &lease.layer);
+    let known = async { tokio::try_join!(store.modules(layer), store.layer(layer), store.drift(layer)) };
+    let (deployment, known) = tokio::try_join!(store.deployment(layer, number), known)?;
+    let run = match run(control, &deployment, known).await {
         Ok(run) => run,
         Err(Refusal::State(error)) => return Err(error.into()),
         Err(refusal) => {
@@ -137,9 +140,12 @@ async fn reject(control: &Control, deployment: &Deployment, refusal: &Refusal) -
     Ok(())
 }
 
-async fn run(control: &Control, deployment: &Deployment) -> Result<RunDocument, Refusal> {
-    let (store, name) = (&control.store, &deployment.layer);
-    let (records, record, drift) = tokio::try_join!(store.modules(name), store.layer(name), store.drift(name))?;
+/// What is recorded of a layer: its modules, itself, its drift.
+type Known = (BTreeMap<String, ModuleRecord>, Option<LayerRecord>, Vec<DriftRecord>);
+
+async fn run(control: &Control, deployment: &Deployment, known: Known) -> Result<RunDocument, Refusal> {
+    let name = &deployment.layer;
+    let (records, record, drift) = known;
     let (layer, environment, files, warnings) = match deployment.action {
         Action::Destroy => (destroyed(&deployment.layer, record), None, Vec::new(), Vec::new()),
         Action::Drift => deployed(control, name, record.as_ref()).await?,
