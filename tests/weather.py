@@ -4,6 +4,7 @@ events that come again."""
 import random
 
 import faults
+from botocore.exceptions import ClientError
 from proxied import rule
 from test_delivery import event, intake
 
@@ -65,7 +66,10 @@ class Weather:
             chosen = self.draw.choice(sorted(one["executionArn"] for one in running))
             try:
                 self.sfn.stop_execution(executionArn=chosen, error="Soak", cause="somebody stopped it")
-            except self.sfn.exceptions.ExecutionDoesNotExist:
+            except ClientError as error:
+                # It ended in this moment.
+                if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "ValidationException"):
+                    raise
                 return
             self.count(f"{machine.rsplit('-', 1)[1]} execution stopped")
 
