@@ -8,6 +8,7 @@ use landfall_state::{DocumentRef, Lease, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::module::Module;
+use crate::preflight::{self, Caller};
 use crate::{load, reconcile};
 
 /// Characters of a refusal: an execution's state holds those of all modules and has at most 256 KB
@@ -123,13 +124,20 @@ pub struct Engine {
     pub(crate) wake: aws_sdk_sfn::Client,
     aws: Aws,
     partition: String,
+    caller: Caller,
 }
 
 impl Engine {
     /// An engine over a store, for the account and region of `target`.
     pub fn new(base: &aws_config::SdkConfig, store: Store, target: Target) -> Self {
         let partition = target.partition.clone();
-        Self { store, wake: aws_sdk_sfn::Client::new(base), aws: Aws::new(base, target), partition }
+        Self {
+            store,
+            wake: aws_sdk_sfn::Client::new(base),
+            aws: Aws::new(base, target),
+            partition,
+            caller: Caller::default(),
+        }
     }
 
     /// The clients that modules use: their [`Watch`](landfall_aws::Watch) counts every call.
@@ -165,7 +173,8 @@ impl Engine {
             }
             Err(error) => return Err(error),
         };
-        let plan = subject.plan();
+        let mut plan = subject.plan();
+        plan.preflight = preflight::look(&self.aws, &self.caller, &subject, &plan).await;
         let part = load::store_plan(&self.store, &plan).await?;
         Ok(Response::Planned { module: plan.module, part, change: plan.change })
     }

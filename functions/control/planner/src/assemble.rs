@@ -280,6 +280,7 @@ mod tests {
             needs,
             resources,
             notes: Vec::new(),
+            preflight: Vec::new(),
             left: Vec::new(),
         }
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types::{ResourceType, SecurityGroup as Described};
 use landfall_engine::{
-    Aws, Changes, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags, Wanted,
-    async_trait,
+    Actions, Aws, Changes, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags,
+    Wanted, async_trait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -42,6 +42,16 @@ impl Resource for SecurityGroup {
         Field { name: "egress", on_change: OnChange::Disruptive },
     ];
     const NAMED: bool = false;
+    const ACTIONS: Actions = Actions {
+        create: &[
+            "ec2:CreateSecurityGroup",
+            "ec2:CreateTags",
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:RevokeSecurityGroupEgress",
+        ],
+        update: &[("tags", "ec2:CreateTags")],
+        delete: &["ec2:DeleteSecurityGroup"],
+    };
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("name")?.as_str()?.to_owned())
@@ -115,6 +125,11 @@ pub struct DefaultSecurityGroup {
 impl Resource for DefaultSecurityGroup {
     const KIND: &'static str = "AWS::EC2::DefaultSecurityGroup";
     const FIELDS: &'static [Field] = &[Field { name: "vpc_id", on_change: OnChange::Replace }];
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"],
+        update: &[("tags", "ec2:CreateTags")],
+        delete: &[],
+    };
 
     fn name(_properties: &Value) -> Option<String> {
         None
