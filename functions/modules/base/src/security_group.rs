@@ -1,5 +1,6 @@
 //! Security groups of the databases, and the default group of the VPC, which is taken over and emptied.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{ResourceType, SecurityGroup as Described};
@@ -59,8 +60,12 @@ impl Resource for SecurityGroup {
 
     async fn observe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {
         let found = describe(aws, wanted).await?;
+        let matched = |wanted: &Wanted<'_>| matching(wanted, &found, |group| group.group_id(), |group| group.tags());
+        let new: Vec<&Wanted<'_>> = wanted.iter().filter(|one| one.id.is_none() && matched(one).is_none()).collect();
+        let namesakes = namesakes(aws, &new).await?;
         let one = |wanted: &Wanted<'_>| {
-            let group = matching(wanted, &found, |group| group.group_id(), |group| group.tags())?;
+            let taken = || namesakes.iter().find(|group| wanted.id.is_none() && has_name_of(group, wanted));
+            let group = matched(wanted).or_else(taken)?;
             let properties = json!({
                 "name": group.group_name(),
                 "description": group.description(),
@@ -182,6 +187,28 @@ async fn describe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Described>> {
         found.extend(pages.collect::<Result<Vec<_>, _>>().await.explain("DescribeSecurityGroups", "security groups")?);
     }
     Ok(found)
+}
+
+/// Groups that have the names of new ones in a VPC that exists already: a name is given once in a VPC, and another one
+/// of it would be refused in the middle of the deployment.
+async fn namesakes(aws: &Aws, new: &[&Wanted<'_>]) -> Result<Vec<Described>> {
+    let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for wanted in new.iter().filter(|wanted| !wanted.leaving) {
+        if let (Some(vpc), Some(name)) = (wanted.text("vpc_id"), wanted.text("name")) {
+            names.entry(vpc).or_default().push(name);
+        }
+    }
+    let mut found = Vec::new();
+    for (vpc, names) in names {
+        let filters = vec![filter("vpc-id", [vpc]), filter("group-name", names)];
+        let pages = ec2(aws).describe_security_groups().set_filters(Some(filters)).into_paginator().items().send();
+        found.extend(pages.collect::<Result<Vec<_>, _>>().await.explain("DescribeSecurityGroups", vpc)?);
+    }
+    Ok(found)
+}
+
+fn has_name_of(group: &Described, wanted: &Wanted<'_>) -> bool {
+    !wanted.leaving && group.vpc_id() == wanted.text("vpc_id") && group.group_name() == wanted.text("name")
 }
 
 async fn bring_both(aws: &Aws, changes: &Changes<'_>, ingress: &Rules, egress: &Rules) -> Result<()> {
