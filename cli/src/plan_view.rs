@@ -1,6 +1,6 @@
 //! The plan of a deployment: fetched, rendered, and what of it stays for a while after a destruction.
 
-use landfall_plan::{Action, Plan, render, summary};
+use landfall_plan::{Action, Plan, Weight, render, summary};
 use serde_json::Value;
 
 use crate::api::{Counts, read};
@@ -39,6 +39,16 @@ impl Planned {
     /// The first digits of the hash, enough to name the plan.
     pub fn short_hash(&self) -> &str {
         self.hash.get(..12).unwrap_or(&self.hash)
+    }
+
+    /// What AWS will refuse, one sentence each.
+    pub fn in_the_way(&self) -> Vec<String> {
+        let modules = self.plan.iter().flat_map(|plan| &plan.modules);
+        modules
+            .flat_map(|module| module.preflight.iter().map(move |obstacle| (module, obstacle)))
+            .filter(|(_, obstacle)| obstacle.weight == Weight::Blocking)
+            .map(|(module, obstacle)| format!("{}: {}", module.module, obstacle.sentence()))
+            .collect()
     }
 
     /// What is still there after a deletion, with the reason, one line each.

@@ -207,8 +207,8 @@ fn render_module(page: &mut Page, plan: &Plan, module: &ModulePlan) {
 /// What stands in the way, the more visible the more it weighs.
 fn render_obstacle(page: &mut Page, obstacle: &Obstacle) {
     let (label, tone) = match obstacle.weight {
-        Weight::Blocking => ("! AWS will refuse this: ", Tone::Delete),
-        Weight::Doubtful => ("! AWS may refuse this: ", Tone::Update),
+        Weight::Blocking => ("! will fail: ", Tone::Delete),
+        Weight::Doubtful => ("! may fail: ", Tone::Update),
         Weight::Near => ("note: ", Tone::Remark),
         Weight::Unchecked => ("not checked: ", Tone::Quiet),
     };
