@@ -1,4 +1,5 @@
-//! What a simulated decision means for a plan. Pure.
+//! What a simulated decision means for a plan. Pure. What is simulated and what is not:
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html>.
 
 use landfall_plan::{Obstacle, Weight};
 
@@ -34,7 +35,7 @@ pub(super) struct Simulated<'a> {
 ///
 /// | decision | organisation | boundary | asked on | then |
 /// |---|---|---|---|---|
-/// | any | refuses | any | any | refused: policies with conditions are not simulated |
+/// | any | refuses | any | any | refused: where these have conditions they are not simulated |
 /// | denied | allows or none | any | any | refused; perhaps, when a condition was guessed |
 /// | not allowed | allows or none | refuses | an ARN | refused; perhaps, when a condition was guessed |
 /// | not allowed | allows or none | refuses | `*` | perhaps: it may allow it on what is made |
