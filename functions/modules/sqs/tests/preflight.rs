@@ -56,7 +56,10 @@ async fn an_action_that_no_statement_allows_is_named_where_its_arn_is_known() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_permissions_boundary_is_named_and_is_a_doubt_where_the_arn_is_not_known() {
     let mut world = World::new().await;
-    let allow = |action: Value| json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": action, "Resource": "*" }] });
+    let allow = |action: Value| {
+        let statement = json!({ "Effect": "Allow", "Action": action, "Resource": "*" });
+        json!({ "Version": "2012-10-17", "Statement": [statement] })
+    };
     let boundary = allow(json!(["iam:*", "dynamodb:*", "sts:*", "sqs:Get*", "kms:List*"]));
     world.take_role(&allow(json!("*")), Some(&boundary)).await;
     let plan = plan(&mut world, Some(&inputs(0))).await;
