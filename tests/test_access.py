@@ -1,5 +1,6 @@
 """The permission for a path of the API is the permission to do that thing; a function can do its module's work only."""
 
+import contextlib
 import json
 import urllib.error
 import urllib.request
@@ -7,8 +8,8 @@ import urllib.request
 import pytest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from conftest import ACCOUNT, environment, local
-from installation import REGION, functions
+from conftest import ACCOUNT, environment, local, until
+from installation import REGION, folders, functions
 
 QUEUE = "modules:\n  - name: orders\n    type: sqs"
 
@@ -78,7 +79,9 @@ def test_a_denied_action_in_the_middle_of_a_module_is_named_with_its_role_and_wh
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     iam.put_role_policy(RoleName=role, PolicyName="taken-away", PolicyDocument=document)
     try:
-        ended = landfall.deploy(f"{layer}.yaml", environment(layer, QUEUE), layer)
+        asks = landfall.deploy(f"{layer}.yaml", environment(layer, QUEUE), layer)
+        assert (asks["phase"], asks["plan"]["risk"]) == ("awaiting-approval", "high"), "the plan knew, and asks first"
+        ended = landfall.approve(layer, asks)
     finally:
         iam.delete_role_policy(RoleName=role, PolicyName="taken-away")
     assert ended["status"] == "failed", ended
@@ -90,6 +93,86 @@ def test_a_denied_action_in_the_middle_of_a_module_is_named_with_its_role_and_wh
     again = landfall.deploy(f"{layer}.yaml", environment(layer, QUEUE) + "# again\n", layer)
     assert again["status"] == "succeeded", again
     assert len([arn for arn in landfall.tagged(layer) if ":kms:" in arn]) == keys == 1
+
+
+@contextlib.contextmanager
+def taken_away(landfall, function: str, *actions: str):
+    """A function whose role is denied these actions."""
+    iam, role = landfall.account.client("iam"), role_of(landfall, function)
+    deny = {"Effect": "Deny", "Action": list(actions), "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    iam.put_role_policy(RoleName=role, PolicyName="taken-away", PolicyDocument=document)
+    try:
+        yield role
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="taken-away")
+
+
+def test_an_action_that_is_denied_to_a_function_is_a_line_of_the_plan_before_anything_is_made(landfall, tmp_path):
+    layer = landfall.name("hindered")
+    file = tmp_path / f"{layer}.yaml"
+    file.write_text(environment(layer, QUEUE))
+
+    def planned(*arguments: str) -> str:
+        return landfall.installation.landfall("plan", str(file), *arguments).stdout
+
+    with taken_away(landfall, "sqs", "sqs:CreateQueue", "sqs:DeleteQueue") as role:
+        text = planned()
+        line = " ".join(text.split("! will fail: ")[1].split("  + ")[0].split())
+        queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{layer}-{layer}-orders"
+        assert line == (
+            f"policy taken-away denies sqs:CreateQueue on {queue} to role {role}: take that statement out of it"
+        ), text
+        assert "AWS will refuse: orders (sqs:CreateQueue)" in text and "DeleteQueue" not in text, text
+        told = json.loads(planned("--json"))["preflight"]
+        assert [(one["module"], one["about"]) for one in told] == [("orders", "sqs:CreateQueue")], told
+        number = landfall.deployments(layer)[0]["number"]
+        [module] = landfall.get(f"/layers/{layer}/deployments/{number}/plan")["plan"]["modules"]
+        assert [(one["weight"], one["about"]) for one in module["preflight"]] == [("blocking", "sqs:CreateQueue")]
+        status = landfall.installation.landfall("status", f"{layer}/{number}").stdout
+        assert "in the way" in status and "sqs:CreateQueue" in status, status
+        assert landfall.tagged(layer) == [], "nothing was made"
+    text = planned()
+    assert "will fail" not in text and "not checked" not in text, text
+
+
+def test_what_was_set_right_while_people_thought_is_applied_without_asking_again(landfall):
+    layer = landfall.name("mended")
+    with taken_away(landfall, "sqs", "sqs:CreateQueue"):
+        asks = landfall.deploy(f"{layer}.yaml", environment(layer, QUEUE), layer)
+    assert (asks["phase"], asks["plan"]["risk"]) == ("awaiting-approval", "high")
+    ended = landfall.approve(layer, asks)
+    assert (ended["status"], ended["plan"]["risk"]) == ("succeeded", "low"), ended
+
+
+def test_what_aws_would_refuse_since_the_approval_is_asked_about_again(landfall):
+    layer = landfall.name("worsened")
+    careful = "landfall: { approval: { when: always } }\n" + QUEUE
+    asks = landfall.deploy(f"{layer}.yaml", environment(layer, careful), layer)
+    assert (asks["phase"], asks["plan"]["risk"]) == ("awaiting-approval", "low")
+    with taken_away(landfall, "sqs", "sqs:CreateQueue"):
+        body = {"decision": "approve", "plan_hash": asks["plan"]["hash"]}
+        status, answer = landfall.call("POST", f"/layers/{layer}/deployments/{asks['number']}/approval", body)
+        assert status == 200, answer
+
+        def asked_again():
+            one = landfall.get(f"/layers/{layer}/deployments/{asks['number']}")["deployment"]
+            assert one["status"] in ("queued", "running"), one
+            return one if one["plan"]["risk"] == "high" and one.get("phase") == "awaiting-approval" else None
+
+        again = until(asked_again, "it asks again")
+        assert landfall.tagged(layer) == [], "nothing was made"
+    assert landfall.approve(layer, again)["status"] == "succeeded"
+
+
+def test_every_function_may_ask_what_its_own_role_permits_and_nobody_elses(landfall):
+    iam, modules = landfall.account.client("iam"), [folder.name for folder in folders("modules")]
+    for name in functions():
+        role = role_of(landfall, name)
+        document = iam.get_role_policy(RoleName=role, PolicyName="function")["PolicyDocument"]
+        asks = [one for one in document["Statement"] if "iam:SimulatePrincipalPolicy" in one["Action"]]
+        own = [f"arn:aws:iam::{ACCOUNT}:role/{role}"]
+        assert [one["Resource"] for one in asks] == (own if name in modules else []), (name, asks)
 
 
 def test_a_function_that_makes_keys_may_not_touch_those_of_somebody_else(landfall):

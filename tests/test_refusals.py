@@ -175,3 +175,14 @@ def test_a_module_does_not_become_something_else_under_its_name(landfall):
     landfall.deploy(f"{layer}.yaml", environment(layer, SQS), layer)
     told = rejected(landfall, f"{layer}.yaml", environment(layer, SQS.replace("sqs", "sns")), layer)
     assert "orders is deployed as sqs and cannot become sns" in told and "another name" in told, told
+
+
+def test_a_region_with_fewer_zones_than_an_environment_spans_is_told_before_anything_is_made(landfall):
+    layer = landfall.name("narrow")
+    text = environment(layer, "modules:\n  - type: base").replace("us-east-1", "us-west-1")
+    ended = landfall.deploy(f"{layer}.yaml", text, layer)
+    assert (ended["status"], ended["message"]) == ("failed", "base cannot be planned"), ended
+    told = ended["diagnostics"]
+    assert "us-west-1 offers 2 standard zones to this account, an environment spans 3" in told, told
+    assert "deploy to another region, or use an existing network" in told, told
+    assert landfall.tagged(layer) == [], "nothing was made"

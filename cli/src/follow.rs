@@ -93,7 +93,7 @@ impl Follow<'_> {
         let begun = Instant::now();
         let mut answered: Option<Instant> = None;
         let mut ended = Ended { why: End::Interrupted, json: Value::Null, detail: self.unknown(), planned: None };
-        // The hash that was decided on here: its decision may take a moment to be seen.
+        // The plan that was decided on here: its decision may take a moment to be seen.
         let mut decided = String::new();
         loop {
             let Some(answer) = alive(view, &mut interrupt, self.client.detail_json(self.layer, self.number)).await
@@ -129,13 +129,13 @@ impl Follow<'_> {
                 ended.why = End::Final;
                 return Ok(ended);
             }
-            if ended.detail.deployment.awaits_approval() && decided != asked(&ended.detail) {
+            if ended.detail.deployment.awaits_approval() && decided != question(&ended.detail) {
                 view.clear();
                 if let Some(why) = self.decide(&ended, &mut interrupt).await? {
                     ended.why = why;
                     return Ok(ended);
                 }
-                asked(&ended.detail).clone_into(&mut decided);
+                decided = question(&ended.detail);
             }
             if alive(view, &mut interrupt, tokio::time::sleep(pause(begun.elapsed()))).await.is_none() {
                 return Ok(ended);
@@ -161,7 +161,7 @@ impl Follow<'_> {
     /// Fetches the plan once there is one, and again when it is another.
     async fn plan(&self, ended: &mut Ended) -> Result<(), Failure> {
         let Some(plan) = &ended.detail.deployment.plan else { return Ok(()) };
-        let known = ended.planned.as_ref().is_some_and(|planned| planned.hash == plan.hash);
+        let known = ended.planned.as_ref().is_some_and(|planned| planned.is(plan));
         if !known {
             ended.planned = Some(Planned::read(&self.client.plan(self.layer, self.number).await?)?);
         }
@@ -170,7 +170,7 @@ impl Follow<'_> {
 
     fn show_plan(&self, view: &mut View, ended: &mut Ended) {
         let Some(planned) = &ended.planned else { return };
-        if self.ui.json || !view.is_news(&planned.hash, self.plan_seen) {
+        if self.ui.json || !view.is_news(&planned.identity(), self.plan_seen) {
             return;
         }
         view.clear();
@@ -241,6 +241,13 @@ impl Follow<'_> {
 /// The plan that an approval is asked for.
 fn asked(detail: &Detail) -> &str {
     detail.deployment.approval.as_ref().map(|approval| approval.plan_hash.as_str()).unwrap_or_default()
+}
+
+/// What tells a question from the one before it. The same changes are asked about again when AWS would refuse now what it
+/// would not have refused before: then they are riskier.
+fn question(detail: &Detail) -> String {
+    let risk = detail.deployment.plan.as_ref().map(|plan| plan.risk.as_str()).unwrap_or_default();
+    format!("{} {risk}", asked(detail))
 }
 
 /// Awaits something while the view moves; `None` when Ctrl-C came first.

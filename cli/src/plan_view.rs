@@ -1,9 +1,9 @@
 //! The plan of a deployment: fetched, rendered, and what of it stays for a while after a destruction.
 
-use landfall_plan::{Action, Plan, render, summary};
-use serde_json::Value;
+use landfall_plan::{Action, Plan, Weight, render, summary};
+use serde_json::{Value, json};
 
-use crate::api::{Counts, read};
+use crate::api::{Counts, PlanRef, read};
 use crate::error::Failure;
 use crate::ui::Ui;
 
@@ -12,6 +12,7 @@ use crate::ui::Ui;
 pub struct Planned {
     /// What an approval names.
     pub hash: String,
+    risk: String,
     counts: Counts,
     /// `None` when an installation of another version wrote it in words that are not understood.
     plan: Option<Plan>,
@@ -22,7 +23,8 @@ impl Planned {
     pub fn read(json: &Value) -> Result<Self, Failure> {
         let hash = json["hash"].as_str().unwrap_or_default().to_owned();
         let plan = serde_json::from_value(json["plan"].clone()).ok();
-        Ok(Self { hash, counts: read(&json["summary"])?, plan })
+        let risk = json["risk"].as_str().unwrap_or_default().to_owned();
+        Ok(Self { hash, risk, counts: read(&json["summary"])?, plan })
     }
 
     /// As people read it.
@@ -36,9 +38,46 @@ impl Planned {
         }
     }
 
+    /// Whether it is the plan that a deployment refers to.
+    pub fn is(&self, plan: &PlanRef) -> bool {
+        self.hash == plan.hash && self.risk == plan.risk
+    }
+
+    /// What tells it from another one, also from the same changes with something else in their way.
+    pub fn identity(&self) -> String {
+        format!("{} {}", self.hash, self.risk)
+    }
+
+    /// What stands in its way, for programs.
+    pub fn preflight(&self) -> Vec<Value> {
+        let modules = self.plan.iter().flat_map(|plan| &plan.modules);
+        modules
+            .flat_map(|module| module.preflight.iter().map(move |obstacle| (module, obstacle)))
+            .map(|(module, obstacle)| {
+                json!({
+                    "module": module.module,
+                    "weight": obstacle.weight,
+                    "about": obstacle.about,
+                    "message": obstacle.message,
+                    "hint": obstacle.hint,
+                })
+            })
+            .collect()
+    }
+
     /// The first digits of the hash, enough to name the plan.
     pub fn short_hash(&self) -> &str {
         self.hash.get(..12).unwrap_or(&self.hash)
+    }
+
+    /// What AWS will refuse, one sentence each.
+    pub fn in_the_way(&self) -> Vec<String> {
+        let modules = self.plan.iter().flat_map(|plan| &plan.modules);
+        modules
+            .flat_map(|module| module.preflight.iter().map(move |obstacle| (module, obstacle)))
+            .filter(|(_, obstacle)| obstacle.weight == Weight::Blocking)
+            .map(|(module, obstacle)| format!("{}: {}", module.module, obstacle.sentence()))
+            .collect()
     }
 
     /// What is still there after a deletion, with the reason, one line each.

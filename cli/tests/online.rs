@@ -284,6 +284,37 @@ fn a_destruction_says_what_stays_for_a_while() {
 }
 
 #[test]
+fn the_same_changes_are_shown_and_asked_about_again_when_aws_would_refuse_them_now() {
+    let asks = |risk: &str| {
+        let mut asks = waiting();
+        asks["deployment"]["action"] = json!("destroy");
+        asks["deployment"]["plan"] = plan_ref(risk);
+        asks
+    };
+    let mut blocked = plan("destroy", "delete", "high");
+    blocked["plan"]["modules"][0]["preflight"] = json!([{
+        "weight": "blocking", "about": "sqs:DeleteQueue", "message": "policy own denies sqs:DeleteQueue to role r",
+        "hint": "take that statement out of it",
+    }]);
+    let more = json!({ "action": "destroy", "outcome": "destroyed", "plan": plan_ref("high") });
+    let approval = "POST /layers/shop/deployments/12/approval";
+    let installation = Installation::new()
+        .answer("POST /layers/shop/deployments", 202, json!({ "number": 12 }))
+        .answer("GET /layers/shop/deployments/12", 200, asks("low"))
+        .answer("GET /layers/shop/deployments/12", 200, asks("high"))
+        .answer("GET /layers/shop/deployments/12", 200, detail(&deployment(12, "succeeded", more), json!([])))
+        .answer("GET /layers/shop/deployments/12/events", 200, json!({ "events": [] }))
+        .answer("GET /layers/shop/deployments/12/plan", 200, plan("destroy", "delete", "low"))
+        .answer("GET /layers/shop/deployments/12/plan", 200, blocked)
+        .answer(approval, 200, json!({}));
+    let text = transcript(&installation, &["destroy", "shop", "--yes"]);
+    assert_eq!(text.matches("Plan to destroy shop").count(), 2, "{text}");
+    assert!(text.contains("! will fail: policy own denies sqs:DeleteQueue to role r"), "{text}");
+    let approved = installation.requests().iter().filter(|request| request.line.starts_with(approval)).count();
+    assert_eq!(approved, 2, "each question is answered: {text}");
+}
+
+#[test]
 fn an_environment_with_services_is_not_destroyed() {
     let error = json!({ "error": {
         "code": "conflict", "message": "environment demo still has services: shop",

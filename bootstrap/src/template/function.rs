@@ -26,7 +26,10 @@ pub(super) fn add_function(resources: &mut Map<String, Value>, function: &Functi
             "Sid": "DeadLetters", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": get("DeadLetters", "Arn"),
         }),
     ];
-    let own = if function.kind == FunctionKind::Control { own } else { own[..2].to_vec() };
+    let own = match function.kind {
+        FunctionKind::Control => own,
+        FunctionKind::Module => [&own[..2], &[ask_for_permissions(name)]].concat(),
+    };
     resources.insert(
         format!("{logical}Role"),
         json!({
@@ -95,6 +98,17 @@ pub(super) fn add_function(resources: &mut Map<String, Value>, function: &Functi
             dimension: ("FunctionName", reference(format!("{logical}Function"))),
         }),
     );
+}
+
+/// A module's function asks before a deployment whether its own role may do what the plan needs. The role's ARN is put
+/// together: a reference to it from its own policy would be a circle.
+fn ask_for_permissions(name: &str) -> Value {
+    json!({
+        "Sid": "OwnPermissions", "Effect": "Allow", "Action": ["iam:GetRole", "iam:SimulatePrincipalPolicy"],
+        "Resource": sub(format!(
+            "arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/${{AWS::StackName}}-${{AWS::Region}}-{name}"
+        )),
+    })
 }
 
 /// What a published version stands for: its package, its configuration and, where it starts other functions, their

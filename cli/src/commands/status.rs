@@ -9,6 +9,7 @@ use crate::client::{Client, layer_path};
 use crate::commands::deployment_of;
 use crate::error::{Exit, Failure};
 use crate::follow::{Decider, Follow};
+use crate::plan_view::Planned;
 use crate::tables::{activity, deployment_status, layer_status, layers_table, runs_table};
 use crate::tree::doing;
 use crate::ui::{Ui, ago, counted, duration};
@@ -201,6 +202,9 @@ async fn one_deployment(ui: &Ui, client: &Client, layer: &str, number: u64) -> R
     if let Some(plan) = &deployment.plan {
         let risk = if plan.risk == "low" { String::new() } else { format!("; {} risk", plan.risk) };
         facts.push(("plan", format!("{}{risk}", summary(plan.summary.into()))));
+        if plan.risk == "high" {
+            facts.extend(in_the_way(client, layer, number).await.into_iter().map(|what| ("in the way", what)));
+        }
     }
     if let Some(approval) = &deployment.approval
         && let Some(decision) = &approval.decision
@@ -217,6 +221,12 @@ async fn one_deployment(ui: &Ui, client: &Client, layer: &str, number: u64) -> R
         ui.line(runs_table(ui, &detail, now));
     }
     Ok(Exit::Done)
+}
+
+/// What AWS will refuse of a plan. A plan that cannot be read says nothing: the deployment is shown all the same.
+async fn in_the_way(client: &Client, layer: &str, number: u64) -> Vec<String> {
+    let planned = client.plan(layer, number).await.and_then(|json| Planned::read(&json));
+    planned.map(|planned| planned.in_the_way()).unwrap_or_default()
 }
 
 /// What to say when a deployment is not known: the newest that is.

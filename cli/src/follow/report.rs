@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{End, Ended, Follow};
 use crate::api::{Counts, Deployment, Detail, read, text};
 use crate::error::{Exit, Failure};
+use crate::plan_view::Planned;
 use crate::report_view::Report;
 use crate::tables::outputs_table;
 use crate::ui::{Ui, is_laid_out, precise};
@@ -65,6 +66,10 @@ fn as_json(ended: &Ended, outputs: &Value, exit: Exit) -> Value {
         answer = json!({});
     }
     answer["outputs"] = outputs["outputs"].clone();
+    let preflight = ended.planned.as_ref().map(Planned::preflight).unwrap_or_default();
+    if !preflight.is_empty() {
+        answer["preflight"] = json!(preflight);
+    }
     answer["exit_code"] = json!(exit as i32);
     if exit == Exit::NeedsApproval {
         answer["approve"] = json!(approve_command(ended));

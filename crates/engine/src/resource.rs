@@ -5,11 +5,13 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use landfall_aws::{Aws, Error, Kind, Result, Tags};
+use landfall_aws::{Aws, Error, Kind, Result, Tags, Target};
 use landfall_plan::{AttributeChange, Field};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+
+use crate::preflight::{Actions, Quota};
 
 /// What is looked for when a resource is observed.
 #[derive(Clone, Debug)]
@@ -227,6 +229,20 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Whether a second `create` of the same name finds the first one. If not, an intent without id is waited out
     /// until describes can be trusted.
     const NAMED: bool = true;
+    /// The IAM actions that it needs: checked while planning.
+    const ACTIONS: Actions = Actions::NONE;
+
+    /// The ARN of the one of that name, when a name is all it takes: permissions are then checked on it. Not for kinds
+    /// whose statements in `policy.json` have conditions that only a real call fills in.
+    fn arn(_name: &str, _target: &Target) -> Option<String> {
+        None
+    }
+
+    /// Small quotas that new ones with these properties (tokens may stand in them) count against, and what is used of
+    /// them. Asked for while planning, and only when one is to be made.
+    async fn quotas(_aws: &Aws, _new: &[Value]) -> Result<Vec<Quota>> {
+        Ok(Vec::new())
+    }
 
     /// The name it is looked up by, when it has one before it exists.
     fn name(properties: &Value) -> Option<String>;
@@ -261,6 +277,15 @@ pub(crate) trait Erased: Send + Sync {
     fn delete_note(&self) -> &'static str;
     fn named(&self) -> bool;
     fn is_lookup(&self) -> bool;
+    fn actions(&self) -> Actions {
+        Actions::NONE
+    }
+    fn arn(&self, _name: &str, _target: &Target) -> Option<String> {
+        None
+    }
+    async fn quotas(&self, _aws: &Aws, _new: &[Value]) -> Result<Vec<Quota>> {
+        Ok(Vec::new())
+    }
     fn name(&self, properties: &Value) -> Option<String>;
     fn canonical(&self, properties: Value) -> Value;
     async fn observe(&self, aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>>;
@@ -296,6 +321,15 @@ impl<R: Resource> Erased for Typed<R> {
     }
     fn is_lookup(&self) -> bool {
         false
+    }
+    fn actions(&self) -> Actions {
+        R::ACTIONS
+    }
+    fn arn(&self, name: &str, target: &Target) -> Option<String> {
+        R::arn(name, target)
+    }
+    async fn quotas(&self, aws: &Aws, new: &[Value]) -> Result<Vec<Quota>> {
+        R::quotas(aws, new).await
     }
     fn name(&self, properties: &Value) -> Option<String> {
         R::name(properties)
@@ -338,6 +372,11 @@ impl Registered {
     /// CloudFormation type name.
     pub fn kind(&self) -> &'static str {
         self.0.kind()
+    }
+
+    /// The IAM actions that it needs.
+    pub fn actions(&self) -> Actions {
+        self.0.actions()
     }
 }
 

@@ -1,6 +1,6 @@
 //! One invocation of a module function: what it is asked, what it answers, its bounds.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -10,12 +10,18 @@ use landfall_state::{DocumentRef, Lease, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::module::Module;
+use crate::preflight::{self, Caller};
 use crate::reads::Reads;
+use crate::subject::Subject;
 use crate::{load, reconcile};
 
 /// Characters of a refusal: an execution's state holds those of all modules and has at most 256 KB
 /// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
 const REFUSAL: usize = 1_500;
+
+/// Modules of an invocation for which AWS is asked what it would refuse. The others are of the same kind, under the same
+/// quotas and the same role, and IAM answers few simulations at a time.
+const ASKED: usize = 3;
 
 /// What a module function is asked to do with some modules of its kind. They are worked on at the same time, each for
 /// itself: one that fails or waits keeps no other from its end.
@@ -129,6 +135,7 @@ pub struct Engine {
     /// The clients of the second module of an invocation, and of the others behind it.
     more: Mutex<Vec<Aws>>,
     partition: String,
+    caller: Arc<Caller>,
 }
 
 impl Engine {
@@ -136,7 +143,7 @@ impl Engine {
     pub fn new(base: &aws_config::SdkConfig, store: Store, target: Target) -> Self {
         let partition = target.partition.clone();
         let (wake, aws) = (aws_sdk_sfn::Client::new(base), Aws::new(base, target));
-        Self { store, wake, aws, more: Mutex::default(), partition }
+        Self { store, wake, aws, more: Mutex::default(), partition, caller: Arc::default() }
     }
 
     /// An engine for each module of an invocation: their calls are counted and fenced apart. The clients stay.
@@ -151,7 +158,7 @@ impl Engine {
 
     fn with(&self, aws: Aws) -> Self {
         let (store, wake, partition) = (self.store.clone(), self.wake.clone(), self.partition.clone());
-        Self { store, wake, aws, more: Mutex::default(), partition }
+        Self { store, wake, aws, more: Mutex::default(), partition, caller: Arc::clone(&self.caller) }
     }
 
     /// The clients that modules use: their [`Watch`](landfall_aws::Watch) counts every call.
@@ -180,28 +187,35 @@ impl Engine {
 
     async fn plan<M: Module>(&self, hands: &[Self], reads: &Reads<'_>, limits: Limits) -> Result<Response> {
         let each = hands.iter().zip(&reads.request().modules).map(|(hand, name)| hand.look::<M>(reads, name, limits));
-        let (mut plans, mut refused) = (Vec::new(), Vec::new());
-        for looked in join_all(each).await {
+        let (mut planned, mut refused) = (Vec::new(), Vec::new());
+        for (hand, looked) in hands.iter().zip(join_all(each).await) {
             match looked {
-                Ok(plan) => plans.push(plan),
+                Ok((subject, plan)) => planned.push((hand, subject, plan)),
                 Err((module, error)) if error.kind.is_for_people() => {
                     refused.push(Refused { module, refused: error.advice().chars().take(REFUSAL).collect() });
                 }
                 Err((_, error)) => return Err(error),
             }
         }
+        let changing = planned.iter_mut().filter(|(_, _, plan)| plan.changes()).take(ASKED);
+        join_all(changing.map(|(hand, subject, plan)| async {
+            plan.preflight = preflight::look(&hand.aws, &hand.caller, subject, plan).await;
+        }))
+        .await;
+        let plans: Vec<ModulePlan> = planned.into_iter().map(|(_, _, plan)| plan).collect();
         Ok(Response::Planned { part: load::store_plans(&self.store, &plans).await?, refused })
     }
 
-    /// The plan of one module; else its name and why it has none.
+    /// One module and its plan; else its name and why it has none.
     async fn look<M: Module>(
         &self,
         reads: &Reads<'_>,
         name: &str,
         limits: Limits,
-    ) -> std::result::Result<ModulePlan, (String, Error)> {
+    ) -> std::result::Result<(Subject, ModulePlan), (String, Error)> {
         self.aws.watch().begin(Mode::Read);
         let subject = self.load::<M>(reads, name, limits.settle).await.map_err(|error| (name.to_owned(), error))?;
-        Ok(subject.plan())
+        let plan = subject.plan();
+        Ok((subject, plan))
     }
 }

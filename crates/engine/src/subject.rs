@@ -19,6 +19,7 @@ use crate::step::Engine;
 
 /// A module of a run, built and looked at.
 pub(crate) struct Subject {
+    pub layer: String,
     pub module: RunModule,
     pub nodes: Vec<Node>,
     pub notes: Vec<String>,
@@ -103,6 +104,7 @@ impl Engine {
         }));
         let recorded_outputs = deployed.get(name).map(|deployed| deployed.outputs.clone());
         Ok(Subject {
+            layer: request.layer.clone(),
             module,
             nodes,
             notes,
@@ -154,6 +156,7 @@ impl Subject {
             needs: self.module.needs.clone(),
             resources,
             notes: self.notes.clone(),
+            preflight: Vec::new(),
             left: planned.left,
         }
     }
@@ -200,6 +203,11 @@ impl Subject {
     /// The kind of a resource of the graph.
     pub(crate) fn kind_of(&self, resource: &str) -> Option<Registered> {
         self.nodes.iter().find(|node| node.name == resource).map(|node| node.kind)
+    }
+
+    /// The kind of a resource that the config no longer has.
+    pub(crate) fn kind_of_leftover(&self, resource: &str) -> Option<Registered> {
+        self.leftovers.iter().find(|left| left.name == resource).map(|left| left.kind)
     }
 }
 
@@ -272,6 +280,7 @@ pub fn preview<M: Module>(inputs: Value, cx: &Context, seen: &BTreeMap<String, S
         needs: Vec::new(),
         resources: planned.resources,
         notes: built.notes,
+        preflight: Vec::new(),
         left: planned.left,
     })
 }

@@ -90,6 +90,7 @@ fn planned(resources: &[Resource]) -> Plan {
             needs: vec![],
             resources,
             notes: vec![],
+            preflight: Vec::new(),
             left: vec![],
         }
     });

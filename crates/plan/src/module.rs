@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{Action, ResourceChange, Risk};
 use crate::drift::LeftAlone;
+use crate::preflight::{Obstacle, Weight};
 
 /// What happens to a module as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,15 +34,26 @@ pub struct ModulePlan {
     /// Remarks on the module as a whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What stands in the way of it. Not part of the plan's hash: what is used of a quota changes while people think.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preflight: Vec<Obstacle>,
     /// Drift that it leaves alone. Not part of a layer's plan: what others change must not make it another one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<LeftAlone>,
 }
 
 impl ModulePlan {
-    /// The highest risk among its resources.
+    /// The highest risk among its resources. What AWS will refuse is a high one: begun, it would end half done.
     pub fn risk(&self) -> Risk {
+        if self.is_blocked() {
+            return Risk::High;
+        }
         self.resources.iter().map(|change| change.risk).max().unwrap_or(Risk::Low)
+    }
+
+    /// Whether AWS will refuse something of it as things are now.
+    pub fn is_blocked(&self) -> bool {
+        self.preflight.iter().any(|obstacle| obstacle.weight == Weight::Blocking)
     }
 
     /// Whether any resource changes.

@@ -88,14 +88,18 @@ impl Plan {
         self.modules.iter().all(|module| !module.changes())
     }
 
-    /// The highest risk in the plan.
+    /// The highest risk in the plan, with that of what AWS will refuse.
     pub fn risk(&self) -> Risk {
         self.modules.iter().map(ModulePlan::risk).max().unwrap_or(Risk::Low)
     }
 
-    /// Hex SHA-256 over the plan's canonical JSON. An approval names it, so it binds to exactly these changes.
+    /// Hex SHA-256 over the plan's canonical JSON. An approval names it, so it binds to exactly these changes. What
+    /// stands in their way is left out: it changes while people think, and setting it right must not ask again.
     pub fn hash(&self) -> String {
-        let value = serde_json::to_value(self).unwrap_or_default();
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        for module in value.get_mut("modules").and_then(Value::as_array_mut).into_iter().flatten() {
+            module.as_object_mut().map(|module| module.remove("preflight"));
+        }
         let mut text = String::new();
         write_canonical(&value, &mut text);
         hex::encode(Sha256::digest(text))

@@ -10,6 +10,7 @@ pub use paint::{Paint, Tone};
 use crate::change::{Action, AttributeChange, ResourceChange, Risk};
 use crate::module::{ModuleChange, ModulePlan};
 use crate::plan::{Counts, Plan, PlanRequest};
+use crate::preflight::{Obstacle, Weight};
 use crate::render::attribute::{attributes, width};
 use crate::render::brief::Brief;
 
@@ -181,6 +182,9 @@ fn render_module(page: &mut Page, plan: &Plan, module: &ModulePlan) {
     for note in &module.notes {
         page.sentence(2, "", Tone::Remark, note);
     }
+    for obstacle in &module.preflight {
+        render_obstacle(page, obstacle);
+    }
     let brief = Brief::of(page, module);
     for resource in module.resources.iter().filter(|resource| resource.action != Action::Keep) {
         render_resource(page, resource, brief);
@@ -198,6 +202,17 @@ fn render_module(page: &mut Page, plan: &Plan, module: &ModulePlan) {
         let text = page.tone(Tone::Quiet, format!("{} unchanged", counted(keep, "resource")));
         page.line(2, &text);
     }
+}
+
+/// What stands in the way, the more visible the more it weighs.
+fn render_obstacle(page: &mut Page, obstacle: &Obstacle) {
+    let (label, tone) = match obstacle.weight {
+        Weight::Blocking => ("! will fail: ", Tone::Delete),
+        Weight::Doubtful => ("! may fail: ", Tone::Update),
+        Weight::Near => ("note: ", Tone::Remark),
+        Weight::Unchecked => ("not checked: ", Tone::Quiet),
+    };
+    page.sentence(2, label, tone, &obstacle.sentence());
 }
 
 fn render_resource(page: &mut Page, resource: &ResourceChange, brief: Option<Brief>) {
@@ -283,6 +298,16 @@ fn footer(page: &mut Page, plan: &Plan) {
         .collect();
     if !risky.is_empty() {
         page.sentence(0, "At high risk: ", Tone::Delete, &risky.join(", "));
+    }
+    let blocked: Vec<String> = plan
+        .modules
+        .iter()
+        .flat_map(|module| module.preflight.iter().map(move |obstacle| (module, obstacle)))
+        .filter(|(_, obstacle)| obstacle.weight == Weight::Blocking)
+        .map(|(module, obstacle)| format!("{} ({})", module.module, obstacle.about))
+        .collect();
+    if !blocked.is_empty() {
+        page.sentence(0, "AWS will refuse: ", Tone::Delete, &blocked.join(", "));
     }
 }
 

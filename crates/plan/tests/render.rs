@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use landfall_plan::{
-    Action, After, AttributeChange, Before, ModuleChange, ModulePlan, Paint, Plan, PlanRequest, ResourceChange, Risk,
-    Style, render,
+    Action, After, AttributeChange, Before, ModuleChange, ModulePlan, Obstacle, Paint, Plan, PlanRequest,
+    ResourceChange, Risk, Style, Weight, render,
 };
 use serde_json::{Value, json};
 
@@ -41,6 +41,7 @@ fn module(name: &str, kind: &str, resources: Vec<ResourceChange>) -> ModulePlan 
         needs: vec![],
         resources,
         notes: vec![],
+        preflight: Vec::new(),
         left: vec![],
     }
 }
@@ -322,4 +323,69 @@ fn a_deletion_without_data_says_no_more_than_its_symbol() {
     (gone.risk, gone.reason) = (Risk::Elevated, "it is deleted".into());
     let text = render(&plan(vec![module("base", "base", vec![gone])]), style(100));
     assert!(text.contains("- group  AWS::EC2::SecurityGroup\n\n1 to delete"), "{text}");
+}
+
+fn obstacle(weight: Weight, about: &str, message: &str, hint: &str) -> Obstacle {
+    Obstacle { weight, about: about.into(), message: message.into(), hint: hint.into() }
+}
+
+/// A plan that makes a queue, with everything that can stand in its way.
+fn hindered() -> Plan {
+    let mut orders = module("orders", "sqs", vec![resource("queue", "AWS::SQS::Queue", Action::Create, vec![])]);
+    orders.preflight = vec![
+        obstacle(
+            Weight::Blocking,
+            "sqs:CreateQueue",
+            "policy taken-away denies sqs:CreateQueue on arn:aws:sqs:eu-central-1:111122223333:staging-checkout-orders \
+             to role landfall-eu-central-1-sqs",
+            "take that statement out of it",
+        ),
+        obstacle(
+            Weight::Doubtful,
+            "sqs:TagQueue",
+            "the permissions boundary of role r does not allow sqs:TagQueue",
+            "",
+        ),
+        obstacle(
+            Weight::Near,
+            "IAM roles",
+            "801 of 1000 IAM roles (800 there, 1 to be made)",
+            "ask for more: https://q",
+        ),
+        obstacle(Weight::Unchecked, "permissions", "permissions: AWS was asked too often", ""),
+    ];
+    plan(vec![orders])
+}
+
+#[test]
+fn what_stands_in_the_way_is_read_before_what_is_made() {
+    insta::assert_snapshot!(render(&hindered(), style(100)));
+}
+
+#[test]
+fn what_aws_will_refuse_is_a_high_risk_and_what_it_may_refuse_is_not() {
+    let mut plan = hindered();
+    assert_eq!(plan.risk(), Risk::High);
+    plan.modules[0].preflight.remove(0);
+    assert_eq!(plan.risk(), Risk::Low);
+}
+
+#[test]
+fn an_approval_binds_to_what_changes_and_not_to_what_stands_in_its_way() {
+    let (mut plan, hash) = (hindered(), hindered().hash());
+    plan.modules[0].preflight[2].message = "802 of 1000 IAM roles (801 there, 1 to be made)".into();
+    assert_eq!(plan.hash(), hash, "somebody made a role meanwhile");
+    plan.modules[0].preflight.clear();
+    assert_eq!(plan.hash(), hash, "it was set right");
+    plan.modules[0].resources.clear();
+    assert_ne!(plan.hash(), hash);
+}
+
+#[test]
+fn a_plan_of_an_earlier_version_is_read() {
+    let mut document = serde_json::to_value(hindered()).unwrap();
+    assert!(document["modules"][0]["preflight"].is_array());
+    document["modules"][0].as_object_mut().unwrap().remove("preflight");
+    let read: Plan = serde_json::from_value(document).unwrap();
+    assert!(read.modules[0].preflight.is_empty());
 }

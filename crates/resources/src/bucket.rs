@@ -8,8 +8,8 @@ mod observe;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, Tag};
 use landfall_aws::{Policy, Statement};
 use landfall_engine::{
-    Aws, Changes, Context, Error, Explain, Field, Intent, Kind, Leftover, OnChange, Progress, Resource, Result, Seen,
-    Tags, Wanted, async_trait,
+    Actions, Aws, Changes, Context, Error, Explain, Field, Intent, Kind, Leftover, OnChange, Progress, Resource,
+    Result, Seen, Tags, Target, Wanted, async_trait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -213,6 +213,28 @@ impl Resource for Bucket {
         Field { name: "public_access_block", on_change: OnChange::Disruptive },
     ];
     const DATA: Option<&'static str> = Some("every object in the bucket, former versions included");
+    const ACTIONS: Actions = Actions {
+        create: &[
+            "s3:CreateBucket",
+            "s3:TagResource",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutEncryptionConfiguration",
+        ],
+        update: &[
+            ("public_access_block", "s3:PutBucketPublicAccessBlock"),
+            ("encryption", "s3:PutEncryptionConfiguration"),
+            ("versioning", "s3:PutBucketVersioning"),
+            ("lifecycle", "s3:PutLifecycleConfiguration"),
+            ("policy", "s3:PutBucketPolicy"),
+            ("replication", "s3:PutReplicationConfiguration"),
+        ],
+        delete: &["s3:DeleteBucket"],
+    };
+
+    fn arn(name: &str, target: &Target) -> Option<String> {
+        let Target { partition, .. } = target;
+        Some(format!("arn:{partition}:s3:::{name}"))
+    }
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("name")?.as_str()?.to_owned())

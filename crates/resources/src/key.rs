@@ -3,8 +3,8 @@
 use aws_sdk_kms::types::{KeyState, Tag};
 use landfall_aws::{Policy, Statement};
 use landfall_engine::{
-    Aws, Changes, Context, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Status,
-    Tags, Wanted, async_trait, tolerate,
+    Actions, Aws, Changes, Context, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen,
+    Status, Tags, Wanted, async_trait, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -89,6 +89,15 @@ impl Resource for Key {
     const DELETE_NOTE: &'static str =
         "AWS deletes the key after 7 days; until then `aws kms cancel-key-deletion` brings it back";
     const NAMED: bool = false;
+    const ACTIONS: Actions = Actions {
+        create: &["kms:CreateKey", "kms:TagResource", "kms:EnableKeyRotation"],
+        update: &[
+            ("description", "kms:UpdateKeyDescription"),
+            ("policy", "kms:PutKeyPolicy"),
+            ("tags", "kms:TagResource"),
+        ],
+        delete: &["kms:ScheduleKeyDeletion"],
+    };
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("alias")?.as_str()?.to_owned())

@@ -2,6 +2,7 @@
 //! links grant.
 
 mod bucket;
+mod iam_quota;
 mod key;
 mod links;
 mod log_group;

@@ -1,8 +1,8 @@
 //! A CloudWatch log group: how long it keeps what, and under which key.
 
 use landfall_engine::{
-    Aws, Changes, Context, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags,
-    Wanted, async_trait, tolerate,
+    Actions, Aws, Changes, Context, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen,
+    Tags, Target, Wanted, async_trait, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -54,6 +54,16 @@ impl Resource for LogGroup {
     const KIND: &'static str = "AWS::Logs::LogGroup";
     const FIELDS: &'static [Field] = &[Field { name: "name", on_change: OnChange::Replace }];
     const DATA: Option<&'static str> = Some("the logs");
+    const ACTIONS: Actions = Actions {
+        create: &["logs:CreateLogGroup", "logs:TagResource"],
+        update: &[("retention_days", "logs:PutRetentionPolicy"), ("tags", "logs:TagResource")],
+        delete: &["logs:DeleteLogGroup"],
+    };
+
+    fn arn(name: &str, target: &Target) -> Option<String> {
+        let Target { account_id, partition, region } = target;
+        Some(format!("arn:{partition}:logs:{region}:{account_id}:log-group:{name}"))
+    }
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("name")?.as_str()?.to_owned())

@@ -1,16 +1,17 @@
 //! A customer managed policy. Its document changes by a new version, of which IAM keeps five.
 
 use aws_sdk_iam::Client;
+use aws_sdk_iam::types::SummaryKeyType;
 use landfall_aws::{Policy, Statement};
 use landfall_engine::{
-    Aws, Changes, Context, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags, Wanted,
-    async_trait, tolerate,
+    Actions, Aws, Changes, Context, Explain, Field, Intent, Kind, OnChange, Progress, Quota, Resource, Result, Seen,
+    Tags, Target, Wanted, async_trait, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::rekind;
 use crate::role::{GONE, document, iam, our_tags, sdk_tags};
+use crate::{iam_quota, rekind};
 
 /// Versions that IAM keeps of a policy
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html>).
@@ -58,6 +59,16 @@ impl Resource for ManagedPolicy {
         Field { name: "name", on_change: OnChange::Replace },
         Field { name: "description", on_change: OnChange::Ignore },
     ];
+    const ACTIONS: Actions = Actions {
+        create: &["iam:CreatePolicy", "iam:TagPolicy"],
+        update: &[("document", "iam:CreatePolicyVersion"), ("tags", "iam:TagPolicy")],
+        delete: &["iam:DeletePolicy"],
+    };
+
+    fn arn(name: &str, target: &Target) -> Option<String> {
+        let Target { account_id, partition, .. } = target;
+        Some(format!("arn:{partition}:iam::{account_id}:policy/{name}"))
+    }
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("name")?.as_str()?.to_owned())
@@ -68,6 +79,11 @@ impl Resource for ManagedPolicy {
             *document = Policy::normalise(document);
         }
         properties
+    }
+
+    async fn quotas(aws: &Aws, new: &[Value]) -> Result<Vec<Quota>> {
+        let keys = (SummaryKeyType::Policies, SummaryKeyType::PoliciesQuota);
+        iam_quota::quota(aws, "customer managed policies", keys, new.len()).await
     }
 
     async fn observe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {

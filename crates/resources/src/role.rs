@@ -5,16 +5,16 @@ mod trust;
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::Tag;
+use aws_sdk_iam::types::{SummaryKeyType, Tag};
 use landfall_aws::{Policy, Statement};
 use landfall_engine::{
-    Aws, Changes, Context, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags,
-    Wanted, async_trait, tolerate,
+    Actions, Aws, Changes, Context, Error, Explain, Field, Intent, Kind, OnChange, Progress, Quota, Resource, Result,
+    Seen, Tags, Target, Wanted, async_trait, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::rekind;
+use crate::{iam_quota, rekind};
 
 landfall_aws::client!(pub(crate) iam: aws_sdk_iam);
 
@@ -106,6 +106,20 @@ impl Role {
 impl Resource for Role {
     const KIND: &'static str = "AWS::IAM::Role";
     const FIELDS: &'static [Field] = &[Field { name: "name", on_change: OnChange::Replace }];
+    const ACTIONS: Actions = Actions {
+        create: &["iam:CreateRole", "iam:TagRole"],
+        update: &[
+            ("description", "iam:UpdateRoleDescription"),
+            ("trust", "iam:UpdateAssumeRolePolicy"),
+            ("tags", "iam:TagRole"),
+        ],
+        delete: &["iam:DeleteRole"],
+    };
+
+    fn arn(name: &str, target: &Target) -> Option<String> {
+        let Target { account_id, partition, .. } = target;
+        Some(format!("arn:{partition}:iam::{account_id}:role/{name}"))
+    }
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("name")?.as_str()?.to_owned())
@@ -123,6 +137,11 @@ impl Resource for Role {
             attached.dedup();
         }
         properties
+    }
+
+    async fn quotas(aws: &Aws, new: &[Value]) -> Result<Vec<Quota>> {
+        let keys = (SummaryKeyType::Roles, SummaryKeyType::RolesQuota);
+        iam_quota::quota(aws, "IAM roles", keys, new.len()).await
     }
 
     async fn observe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {

@@ -37,7 +37,7 @@ impl World {
     /// When the role cannot be made or assumed.
     pub async fn deny(&mut self, action: &str) {
         let allow = json!([{ "Effect": "Allow", "NotAction": [action], "Resource": "*" }]);
-        self.take_role(&json!({ "Version": "2012-10-17", "Statement": allow })).await;
+        self.take_role(&json!({ "Version": "2012-10-17", "Statement": allow }), None).await;
     }
 
     /// Lets the module's own calls be made by the account's root again.
@@ -46,7 +46,11 @@ impl World {
         self.engine = Engine::new(&config, self.store.clone(), self.account.target());
     }
 
-    async fn take_role(&mut self, policy: &Value) {
+    /// Lets the module's own calls be made by the role `restricted` with this policy, and this permissions boundary.
+    ///
+    /// # Panics
+    /// When the role cannot be made or assumed.
+    pub async fn take_role(&mut self, policy: &Value, boundary: Option<&Value>) {
         let call = |service, operation, parameters: Value| {
             self.account.call(service, operation, &parameters).expect("the local AWS makes the role")
         };
@@ -60,6 +64,12 @@ impl World {
         });
         let name = "restricted";
         call("iam", "create_role", json!({ "RoleName": name, "AssumeRolePolicyDocument": trust.to_string() }));
+        if let Some(boundary) = boundary {
+            let document = json!({ "PolicyName": "boundary", "PolicyDocument": boundary.to_string() });
+            let arn = call("iam", "create_policy", document)["Policy"]["Arn"].clone();
+            let bound = json!({ "RoleName": name, "PermissionsBoundary": arn });
+            call("iam", "put_role_permissions_boundary", bound);
+        }
         let own = json!({ "RoleName": name, "PolicyName": "own", "PolicyDocument": policy.to_string() });
         call("iam", "put_role_policy", own);
         let arn = format!("arn:aws:iam::{}:role/{name}", self.account.id);
@@ -72,10 +82,22 @@ impl World {
         self.engine = Engine::new(&config, self.store.clone(), self.account.target());
     }
 
-    /// Lets the module's own calls be made with nothing but the policy that lies beside its code; what the engine
-    /// does to the state stays as it is.
+    /// Lets the module's own calls be made with nothing but the policy that lies beside its code, and the permission to
+    /// ask what it permits; what the engine does to the state stays as it is.
+    ///
+    /// # Panics
+    /// When the policy is none.
     pub async fn restrict(&mut self, policy: &str) {
+        let mut policy: Value = serde_json::from_str(policy).expect("a policy is JSON");
+        let ask = json!({
+            "Sid": "OwnPermissions",
+            "Effect": "Allow",
+            "Action": "iam:SimulatePrincipalPolicy",
+            "Resource": "arn:${AWS::Partition}:iam::${AWS::AccountId}:user/function",
+        });
+        policy["Statement"].as_array_mut().expect("a policy has statements").push(ask);
         let policy = policy
+            .to_string()
             .replace("${AWS::Partition}", "aws")
             .replace("${AWS::Region}", &self.account.region)
             .replace("${AWS::AccountId}", &self.account.id)

@@ -6,12 +6,14 @@ mod guise;
 mod local;
 mod observer;
 pub mod proxy;
+mod quotas;
 mod table;
 mod throttle;
 mod world;
 
 pub use local::{Account, LocalAws};
 pub use observer::Inventory;
+pub use quotas::Quotas;
 pub use table::make_table;
 pub use throttle::Throttle;
 pub use world::{Deployment, End, World};

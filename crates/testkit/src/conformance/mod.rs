@@ -3,6 +3,7 @@
 //! behind creates, throttling, a permission that is missing in the middle, destroy twice, a plan that writes nothing,
 //! a stale lease. The real engine against the local AWS, a fresh account for every case.
 
+mod actions;
 mod crashes;
 mod drift;
 mod life;
@@ -17,6 +18,8 @@ use landfall_engine::Module;
 use landfall_plan::{Action, ModulePlan};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+pub use actions::{actions_are_allowed, no_false_alarms};
 
 use crate::world::World;
 

@@ -125,11 +125,12 @@ pub(crate) async fn assemble(
     };
     let changing: Vec<&ModulePlan> =
         plan.modules.iter().filter(|module| module.change != ModuleChange::Unchanged).collect();
+    let stands = approved == Some(hash.as_str()) && !is_newly_blocked(&plan, deployment.plan.as_ref());
     let decision = if deployment.action.only_looks() {
         Decision::Planned
     } else if changing.is_empty() {
         Decision::Nothing
-    } else if approved == Some(hash.as_str()) {
+    } else if stands {
         Decision::Apply
     } else if needs_approval(&plan, risk, rule.when) {
         Decision::Approve
@@ -158,8 +159,9 @@ pub(crate) async fn assemble(
     let message = landfall_plan::summary(counts);
     let (event, message) = match approved {
         None => ("planned", message),
+        Some(_) if stands => ("plan-confirmed", "planned again: it is the plan that was approved".to_owned()),
         Some(approved) if approved == hash => {
-            ("plan-confirmed", "planned again: it is the plan that was approved".to_owned())
+            ("plan-changed", format!("AWS would refuse now what was approved; still {message}"))
         }
         Some(_) => ("plan-changed", format!("the plan that was approved does not fit any more; now {message}")),
     };
@@ -221,6 +223,12 @@ fn needs_approval(plan: &Plan, risk: Risk, when: When) -> bool {
     }
 }
 
+/// Whether AWS would refuse now what it would not have refused when the plan was `shown`: whoever approved it did not know.
+/// The hash does not tell, because it binds to what changes and not to what stands in the way.
+fn is_newly_blocked(plan: &Plan, shown: Option<&PlanRef>) -> bool {
+    plan.modules.iter().any(ModulePlan::is_blocked) && shown.is_some_and(|shown| shown.risk != "high")
+}
+
 /// Records which modules run. A module that is new gets a record before anything of it is made, so that whatever a
 /// crash leaves is destroyed when the module leaves the config.
 async fn begin(
@@ -269,7 +277,7 @@ async fn begin(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use landfall_plan::ResourceChange;
+    use landfall_plan::{Obstacle, ResourceChange, Weight};
 
     fn module(name: &str, needs: &[&str], action: Option<Change>) -> ModulePlan {
         let resources = action
@@ -294,6 +302,7 @@ mod tests {
             needs,
             resources,
             notes: Vec::new(),
+            preflight: Vec::new(),
             left: Vec::new(),
         }
     }
@@ -319,5 +328,44 @@ mod tests {
                 ModuleChange::Unchanged
             ]
         );
+    }
+
+    fn plan(blocked: bool) -> Plan {
+        let mut made = module("queue", &[], Some(Change::Create));
+        if blocked {
+            let weight = Weight::Blocking;
+            made.preflight.push(Obstacle { weight, about: "a".into(), message: "m".into(), hint: String::new() });
+        }
+        Plan {
+            layer: "shop".into(),
+            environment: "prod".into(),
+            account_id: "1".into(),
+            region: "us-east-1".into(),
+            request: PlanRequest::Deploy,
+            modules: vec![made],
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_aws_will_refuse_is_asked_about_first_unless_nothing_ever_is() {
+        let asks = |plan: &Plan, when| needs_approval(plan, plan.risk(), when);
+        assert!(asks(&plan(true), When::Risky) && asks(&plan(true), When::Always));
+        assert!(!asks(&plan(false), When::Risky) && !asks(&plan(true), When::Never));
+        let back = Plan { request: PlanRequest::Rollback, ..plan(true) };
+        assert!(!asks(&back, When::Risky), "a rollback asks nobody");
+    }
+
+    #[test]
+    fn an_approval_of_a_plan_that_aws_would_not_have_refused_does_not_hold_when_it_would() {
+        let shown = |risk: &str| PlanRef {
+            hash: plan(false).hash(),
+            document: DocumentRef { key: "k".into(), sha256: "h".into() },
+            summary: PlanSummary::default(),
+            risk: risk.into(),
+        };
+        assert!(is_newly_blocked(&plan(true), Some(&shown("low"))));
+        assert!(!is_newly_blocked(&plan(true), Some(&shown("high"))), "it was known");
+        assert!(!is_newly_blocked(&plan(false), Some(&shown("high"))), "it was set right");
     }
 }

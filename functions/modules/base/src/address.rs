@@ -2,12 +2,14 @@
 
 use aws_sdk_ec2::types::{DomainType, ResourceType};
 use landfall_engine::{
-    Aws, Changes, Error, Explain, Intent, Kind, Progress, Resource, Result, Seen, Tags, Wanted, async_trait,
+    Actions, Aws, Changes, Error, Explain, Intent, Kind, Progress, Quota, Resource, Result, Seen, Tags, Wanted,
+    async_trait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ec2::{ec2, gone, id_of, lookups, matching, retag, tagged, tags_of};
+use crate::quotas;
 
 /// An elastic address. Attribute `public_ip`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,9 +25,18 @@ impl Resource for Address {
     const DATA: Option<&'static str> = Some("the public address, which others may have allowed");
     const STORES: bool = false;
     const NAMED: bool = false;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:AllocateAddress", "ec2:CreateTags"],
+        update: &[("tags", "ec2:CreateTags")],
+        delete: &["ec2:ReleaseAddress"],
+    };
 
     fn name(_properties: &Value) -> Option<String> {
         None
+    }
+
+    async fn quotas(aws: &Aws, new: &[Value]) -> Result<Vec<Quota>> {
+        quotas::addresses(aws, new.len()).await
     }
 
     async fn observe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {

@@ -2,8 +2,8 @@
 
 use aws_sdk_elasticache::types::{CacheSubnetGroup as Described, Tag};
 use landfall_engine::{
-    Aws, Changes, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags, Wanted,
-    async_trait,
+    Actions, Aws, Changes, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags,
+    Target, Wanted, async_trait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -33,6 +33,16 @@ impl Resource for CacheSubnetGroup {
     const KIND: &'static str = "AWS::ElastiCache::SubnetGroup";
     const FIELDS: &'static [Field] =
         &[Field { name: "name", on_change: OnChange::Replace }, Field { name: "vpc_id", on_change: OnChange::Replace }];
+    const ACTIONS: Actions = Actions {
+        create: &["elasticache:CreateCacheSubnetGroup", "elasticache:AddTagsToResource"],
+        update: &[("*", "elasticache:ModifyCacheSubnetGroup"), ("tags", "elasticache:AddTagsToResource")],
+        delete: &["elasticache:DeleteCacheSubnetGroup"],
+    };
+
+    fn arn(name: &str, target: &Target) -> Option<String> {
+        let Target { account_id, partition, region } = target;
+        Some(format!("arn:{partition}:elasticache:{region}:{account_id}:subnetgroup:{name}"))
+    }
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("name")?.as_str()?.to_owned())

@@ -2,7 +2,8 @@
 
 use aws_sdk_docdb::types::{DbSubnetGroup as Described, Tag};
 use landfall_engine::{
-    Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Wanted, async_trait,
+    Actions, Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Target, Wanted,
+    async_trait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -32,6 +33,16 @@ impl Resource for DbSubnetGroup {
     const KIND: &'static str = "AWS::RDS::DBSubnetGroup";
     const FIELDS: &'static [Field] =
         &[Field { name: "name", on_change: OnChange::Replace }, Field { name: "vpc_id", on_change: OnChange::Replace }];
+    const ACTIONS: Actions = Actions {
+        create: &["rds:CreateDBSubnetGroup", "rds:AddTagsToResource"],
+        update: &[("*", "rds:ModifyDBSubnetGroup"), ("tags", "rds:AddTagsToResource")],
+        delete: &["rds:DeleteDBSubnetGroup"],
+    };
+
+    fn arn(name: &str, target: &Target) -> Option<String> {
+        let Target { account_id, partition, region } = target;
+        Some(format!("arn:{partition}:rds:{region}:{account_id}:subgrp:{name}"))
+    }
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("name")?.as_str()?.to_owned())

@@ -5,7 +5,8 @@ use std::time::Duration;
 use aws_sdk_kms::types::KeyState;
 use landfall_aws::LAYER_TAG;
 use landfall_engine::{
-    Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Wanted, async_trait, tolerate,
+    Actions, Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Wanted, async_trait,
+    tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -34,6 +35,11 @@ impl Resource for EbsDefaultKey {
     const FIELDS: &'static [Field] = &[Field { name: "environment", on_change: OnChange::Ignore }];
     const TAGGED: bool = false;
     const DELETE_NOTE: &'static str = "the account's default key becomes what it was before, if it is still ours";
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:ModifyEbsDefaultKmsKeyId"],
+        update: &[("*", "ec2:ModifyEbsDefaultKmsKeyId")],
+        delete: &[],
+    };
 
     fn name(_properties: &Value) -> Option<String> {
         None

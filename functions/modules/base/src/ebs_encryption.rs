@@ -1,6 +1,6 @@
 //! EBS encryption by default, a setting of the account in its region.
 
-use landfall_engine::{Aws, Changes, Explain, Intent, Progress, Resource, Result, Seen, Wanted, async_trait};
+use landfall_engine::{Actions, Aws, Changes, Explain, Intent, Progress, Resource, Result, Seen, Wanted, async_trait};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -22,6 +22,11 @@ impl Resource for EbsEncryption {
     const TAGGED: bool = false;
     const DELETE_NOTE: &'static str = "the setting stays on for the account in this region, since others may rely on \
                                        it; `aws ec2 disable-ebs-encryption-by-default` switches it off";
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:EnableEbsEncryptionByDefault"],
+        update: &[("*", "ec2:EnableEbsEncryptionByDefault")],
+        delete: &[],
+    };
 
     fn name(_properties: &Value) -> Option<String> {
         None

@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType};
 use landfall_engine::{
-    Aws, Changes, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags, Wanted,
-    async_trait,
+    Actions, Aws, Changes, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags,
+    Wanted, async_trait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -36,6 +36,11 @@ impl Resource for FlowLog {
         Field { name: "role", on_change: OnChange::Replace },
     ];
     const NAMED: bool = false;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateFlowLogs", "ec2:CreateTags", "iam:PassRole"],
+        update: &[("tags", "ec2:CreateTags")],
+        delete: &["ec2:DeleteFlowLogs"],
+    };
 
     fn name(_properties: &Value) -> Option<String> {
         None

@@ -3,13 +3,14 @@
 
 use aws_sdk_ec2::types::{InternetGateway as Described, ResourceType};
 use landfall_engine::{
-    Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Wanted, async_trait,
-    tolerate,
+    Actions, Aws, Changes, Explain, Field, Intent, OnChange, Progress, Quota, Resource, Result, Seen, Tags, Wanted,
+    async_trait, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ec2::{ec2, filter, gone, id_of, lookups, matching, retag, settling, tagged, tags_of};
+use crate::quotas;
 
 /// An internet gateway.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,9 +24,18 @@ pub struct InternetGateway {
 impl Resource for InternetGateway {
     const KIND: &'static str = "AWS::EC2::InternetGateway";
     const NAMED: bool = false;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateInternetGateway", "ec2:CreateTags"],
+        update: &[("tags", "ec2:CreateTags")],
+        delete: &["ec2:DeleteInternetGateway"],
+    };
 
     fn name(_properties: &Value) -> Option<String> {
         None
+    }
+
+    async fn quotas(aws: &Aws, new: &[Value]) -> Result<Vec<Quota>> {
+        quotas::internet_gateways(aws, new.len()).await
     }
 
     async fn observe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {
@@ -81,6 +91,8 @@ impl Resource for GatewayAttachment {
         Field { name: "vpc_id", on_change: OnChange::Replace },
     ];
     const TAGGED: bool = false;
+    const ACTIONS: Actions =
+        Actions { create: &["ec2:AttachInternetGateway"], update: &[], delete: &["ec2:DetachInternetGateway"] };
 
     fn name(_properties: &Value) -> Option<String> {
         None

@@ -12,6 +12,7 @@ mod internet_gateway;
 mod nat_gateway;
 mod network;
 mod policies;
+mod quotas;
 mod route_table;
 mod rules;
 mod security_group;

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types::{NatGateway as Described, NatGatewayState, ResourceType};
 use landfall_engine::{
-    Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Status, Tags, Wanted, async_trait,
+    Actions, Aws, Changes, Explain, Field, Intent, OnChange, Progress, Quota, Resource, Result, Seen, Status, Tags,
+    Wanted, async_trait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ec2::{ec2, gone, id_of, lookups, matching, retag, settling, tagged, tags_of};
+use crate::quotas;
 
 /// AWS makes and removes a NAT gateway within one to three minutes.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -34,9 +36,18 @@ impl Resource for NatGateway {
         Field { name: "allocation_id", on_change: OnChange::Replace },
     ];
     const NAMED: bool = false;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateNatGateway", "ec2:CreateTags"],
+        update: &[("tags", "ec2:CreateTags")],
+        delete: &["ec2:DeleteNatGateway"],
+    };
 
     fn name(_properties: &Value) -> Option<String> {
         None
+    }
+
+    async fn quotas(aws: &Aws, new: &[Value]) -> Result<Vec<Quota>> {
+        quotas::nat_gateways(aws, new.len()).await
     }
 
     async fn observe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {

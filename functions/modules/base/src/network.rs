@@ -53,9 +53,11 @@ impl Network {
             network.vpc_id
         ));
         let (public_subnets, private_subnets) = (network.public_subnet_ids.clone(), network.private_subnet_ids.clone());
+        // Known at once, so that what has a name in it is looked for while planning.
+        let vpc_id = network.vpc_id.clone();
         let found = graph.look_up("network", network);
         Self {
-            vpc_id: found.attribute("vpc_id"),
+            vpc_id,
             cidr_blocks: found.attribute("cidr_blocks"),
             private_subnets,
             public_subnets,

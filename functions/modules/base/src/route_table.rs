@@ -2,7 +2,8 @@
 
 use aws_sdk_ec2::types::{ResourceType, RouteTable as Described};
 use landfall_engine::{
-    Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Wanted, async_trait,
+    Actions, Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Wanted,
+    async_trait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -35,6 +36,15 @@ impl Resource for RouteTable {
         Field { name: "subnets", on_change: OnChange::Disruptive },
     ];
     const NAMED: bool = false;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateRouteTable", "ec2:CreateRoute", "ec2:AssociateRouteTable", "ec2:CreateTags"],
+        update: &[
+            ("default_route", "ec2:ReplaceRoute"),
+            ("subnets", "ec2:AssociateRouteTable"),
+            ("tags", "ec2:CreateTags"),
+        ],
+        delete: &["ec2:DeleteRouteTable", "ec2:DisassociateRouteTable"],
+    };
 
     fn name(_properties: &Value) -> Option<String> {
         None

@@ -1,11 +1,12 @@
 //! Security groups of the databases, and the default group of the VPC, which is taken over and emptied.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{ResourceType, SecurityGroup as Described};
 use landfall_engine::{
-    Aws, Changes, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags, Wanted,
-    async_trait,
+    Actions, Aws, Changes, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags,
+    Wanted, async_trait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -42,6 +43,16 @@ impl Resource for SecurityGroup {
         Field { name: "egress", on_change: OnChange::Disruptive },
     ];
     const NAMED: bool = false;
+    const ACTIONS: Actions = Actions {
+        create: &[
+            "ec2:CreateSecurityGroup",
+            "ec2:CreateTags",
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:RevokeSecurityGroupEgress",
+        ],
+        update: &[("tags", "ec2:CreateTags")],
+        delete: &["ec2:DeleteSecurityGroup"],
+    };
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("name")?.as_str()?.to_owned())
@@ -49,8 +60,12 @@ impl Resource for SecurityGroup {
 
     async fn observe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {
         let found = describe(aws, wanted).await?;
+        let matched = |wanted: &Wanted<'_>| matching(wanted, &found, |group| group.group_id(), |group| group.tags());
+        let new: Vec<&Wanted<'_>> = wanted.iter().filter(|one| one.id.is_none() && matched(one).is_none()).collect();
+        let namesakes = namesakes(aws, &new).await?;
         let one = |wanted: &Wanted<'_>| {
-            let group = matching(wanted, &found, |group| group.group_id(), |group| group.tags())?;
+            let taken = || namesakes.iter().find(|group| wanted.id.is_none() && has_name_of(group, wanted));
+            let group = matched(wanted).or_else(taken)?;
             let properties = json!({
                 "name": group.group_name(),
                 "description": group.description(),
@@ -115,6 +130,11 @@ pub struct DefaultSecurityGroup {
 impl Resource for DefaultSecurityGroup {
     const KIND: &'static str = "AWS::EC2::DefaultSecurityGroup";
     const FIELDS: &'static [Field] = &[Field { name: "vpc_id", on_change: OnChange::Replace }];
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"],
+        update: &[("tags", "ec2:CreateTags")],
+        delete: &[],
+    };
 
     fn name(_properties: &Value) -> Option<String> {
         None
@@ -167,6 +187,28 @@ async fn describe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Described>> {
         found.extend(pages.collect::<Result<Vec<_>, _>>().await.explain("DescribeSecurityGroups", "security groups")?);
     }
     Ok(found)
+}
+
+/// Groups that have the names of new ones in a VPC that exists already: a name is given once in a VPC, and another one
+/// of it would be refused in the middle of the deployment.
+async fn namesakes(aws: &Aws, new: &[&Wanted<'_>]) -> Result<Vec<Described>> {
+    let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for wanted in new.iter().filter(|wanted| !wanted.leaving) {
+        if let (Some(vpc), Some(name)) = (wanted.text("vpc_id"), wanted.text("name")) {
+            names.entry(vpc).or_default().push(name);
+        }
+    }
+    let mut found = Vec::new();
+    for (vpc, names) in names {
+        let filters = vec![filter("vpc-id", [vpc]), filter("group-name", names)];
+        let pages = ec2(aws).describe_security_groups().set_filters(Some(filters)).into_paginator().items().send();
+        found.extend(pages.collect::<Result<Vec<_>, _>>().await.explain("DescribeSecurityGroups", vpc)?);
+    }
+    Ok(found)
+}
+
+fn has_name_of(group: &Described, wanted: &Wanted<'_>) -> bool {
+    !wanted.leaving && group.vpc_id() == wanted.text("vpc_id") && group.group_name() == wanted.text("name")
 }
 
 async fn bring_both(aws: &Aws, changes: &Changes<'_>, ingress: &Rules, egress: &Rules) -> Result<()> {

@@ -1,7 +1,8 @@
 //! A service-linked role: the account has it once, and it stays when an environment goes, since others use it.
 
 use landfall_engine::{
-    Aws, Changes, Error, Explain, Intent, Kind, Progress, Resource, Result, Seen, Wanted, async_trait, tolerate,
+    Actions, Aws, Changes, Error, Explain, Intent, Kind, Progress, Resource, Result, Seen, Wanted, async_trait,
+    tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ impl Resource for ServiceLinkedRole {
     const KIND: &'static str = "AWS::IAM::ServiceLinkedRole";
     const TAGGED: bool = false;
     const DELETE_NOTE: &'static str = "the role stays: the account has it once, for everybody";
+    const ACTIONS: Actions = Actions { create: &["iam:CreateServiceLinkedRole"], update: &[], delete: &[] };
 
     fn name(_properties: &Value) -> Option<String> {
         None

@@ -2,7 +2,8 @@
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, SubnetState};
 use landfall_engine::{
-    Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Status, Tags, Wanted, async_trait,
+    Actions, Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Status, Tags, Wanted,
+    async_trait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -36,6 +37,11 @@ impl Resource for Subnet {
     const DATA: Option<&'static str> = Some("everything that runs in the subnet");
     const STORES: bool = false;
     const NAMED: bool = false;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateSubnet", "ec2:CreateTags"],
+        update: &[("public_addresses", "ec2:ModifySubnetAttribute"), ("tags", "ec2:CreateTags")],
+        delete: &["ec2:DeleteSubnet"],
+    };
 
     fn name(_properties: &Value) -> Option<String> {
         None

@@ -2,12 +2,14 @@
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName, VpcCidrBlockStateCode, VpcState};
 use landfall_engine::{
-    Aws, Changes, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Status, Tags, Wanted, async_trait,
+    Actions, Aws, Changes, Explain, Field, Intent, OnChange, Progress, Quota, Resource, Result, Seen, Status, Tags,
+    Wanted, async_trait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ec2::{ec2, gone, id_of, lookups, matching, retag, settling, tagged, tags_of};
+use crate::quotas;
 
 /// A VPC. Attribute `cidr_blocks`: every range that is associated with it, sorted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,9 +36,22 @@ impl Resource for Vpc {
     const DATA: Option<&'static str> = Some("the network with everything that runs in it");
     const STORES: bool = false;
     const NAMED: bool = false;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateVpc", "ec2:CreateTags", "ec2:ModifyVpcAttribute"],
+        update: &[
+            ("dns_support", "ec2:ModifyVpcAttribute"),
+            ("dns_hostnames", "ec2:ModifyVpcAttribute"),
+            ("tags", "ec2:CreateTags"),
+        ],
+        delete: &["ec2:DeleteVpc"],
+    };
 
     fn name(_properties: &Value) -> Option<String> {
         None
+    }
+
+    async fn quotas(aws: &Aws, new: &[Value]) -> Result<Vec<Quota>> {
+        quotas::vpcs(aws, new.len()).await
     }
 
     async fn observe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {

@@ -73,7 +73,8 @@ fn chosen_before(chosen: &str, properties: &Value) -> Seen {
     chosen.split(',').enumerate().fold(seen, |seen, (index, zone)| seen.with(&attribute(index), zone))
 }
 
-async fn choose(aws: &Aws) -> Result<Vec<String>> {
+/// The zones that an environment would take now.
+pub(crate) async fn choose(aws: &Aws) -> Result<Vec<String>> {
     let region = &aws.target().region;
     let answer = ec2(aws).describe_availability_zones().send().await.explain("DescribeAvailabilityZones", region)?;
     let zones = best(answer.availability_zones());

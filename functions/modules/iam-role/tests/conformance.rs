@@ -4,3 +4,16 @@
 async fn iam_role_conforms() {
     landfall_testkit::conformance::run::<landfall_module_iam_role::IamRole>(include_str!("../examples.json")).await;
 }
+
+#[test]
+fn the_function_may_do_what_its_resources_say_they_need() {
+    landfall_testkit::conformance::actions_are_allowed::<landfall_module_iam_role::IamRole>(include_str!(
+        "../policy.json"
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_of_the_function_gives_no_false_alarm() {
+    let (examples, policy) = (include_str!("../examples.json"), include_str!("../policy.json"));
+    landfall_testkit::conformance::no_false_alarms::<landfall_module_iam_role::IamRole>(examples, policy).await;
+}

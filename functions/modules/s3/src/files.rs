@@ -7,8 +7,8 @@ use std::time::Duration;
 use aws_sdk_s3::types::{Delete, MetadataDirective, ObjectIdentifier, TaggingDirective};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use landfall_engine::{
-    Aws, Changes, Context, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Wanted,
-    async_trait, tolerate,
+    Actions, Aws, Changes, Context, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen,
+    Wanted, async_trait, tolerate,
 };
 use landfall_resources::{incomplete, s3};
 use serde::{Deserialize, Serialize};
@@ -147,6 +147,8 @@ impl Resource for Files {
         Field { name: "source", on_change: OnChange::Ignore },
     ];
     const TAGGED: bool = false;
+    const ACTIONS: Actions =
+        Actions { create: &["s3:PutObject"], update: &[("*", "s3:PutObject")], delete: &["s3:DeleteObject"] };
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("bucket")?.as_str()?.to_owned())

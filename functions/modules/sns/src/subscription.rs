@@ -1,7 +1,7 @@
 //! A queue's subscription to the topic.
 
 use landfall_engine::{
-    Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Token, Wanted,
+    Actions, Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Token, Wanted,
     async_trait, tokens, tolerate,
 };
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,7 @@ impl Resource for Subscription {
     const FIELDS: &'static [Field] =
         &[Field { name: "topic", on_change: OnChange::Replace }, Field { name: "queue", on_change: OnChange::Replace }];
     const TAGGED: bool = false;
+    const ACTIONS: Actions = Actions { create: &["sns:Subscribe"], update: &[], delete: &["sns:Unsubscribe"] };
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("queue")?.as_str()?.to_owned())

@@ -2,8 +2,8 @@
 
 use landfall_aws::{Policy, Statement};
 use landfall_engine::{
-    Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Wanted,
-    async_trait, tolerate,
+    Actions, Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Target,
+    Wanted, async_trait, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -124,6 +124,16 @@ impl Resource for Topic {
     const KIND: &'static str = "AWS::SNS::Topic";
     const FIELDS: &'static [Field] =
         &[Field { name: "name", on_change: OnChange::Replace }, Field { name: "fifo", on_change: OnChange::Replace }];
+    const ACTIONS: Actions = Actions {
+        create: &["sns:CreateTopic", "sns:TagResource"],
+        update: &[("*", "sns:SetTopicAttributes"), ("tags", "sns:TagResource")],
+        delete: &["sns:DeleteTopic"],
+    };
+
+    fn arn(name: &str, target: &Target) -> Option<String> {
+        let Target { account_id, partition, region } = target;
+        Some(format!("arn:{partition}:sns:{region}:{account_id}:{name}"))
+    }
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("arn")?.as_str()?.to_owned())

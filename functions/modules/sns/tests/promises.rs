@@ -63,3 +63,12 @@ async fn a_topic_is_encrypted_with_a_rotating_key_of_its_own_and_brings_messages
     deploy(&mut world, None).await;
     assert!(world.left_behind().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_of_somebody_else_is_told_in_the_plan_and_never_touched() {
+    let mut world = World::new().await;
+    world.account.cli(&["sns", "create-topic", "--name", "layer-layer-subject"]);
+    let deployment = world.deploy::<Sns>(Some(&inputs(&[])), &[]).await;
+    let why = world.refusal::<Sns>(&deployment).await.expect("the name is taken");
+    assert!(why.contains("layer-layer-subject exists already: it was not made by Landfall"), "{why}");
+}

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use landfall_aws::{Policy, Statement};
 use landfall_engine::{
-    Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Wanted,
-    async_trait, tolerate,
+    Actions, Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Tags, Target,
+    Wanted, async_trait, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -98,6 +98,16 @@ impl Resource for Queue {
     const FIELDS: &'static [Field] =
         &[Field { name: "name", on_change: OnChange::Replace }, Field { name: "fifo", on_change: OnChange::Replace }];
     const DATA: Option<&'static str> = Some("the messages in the queue");
+    const ACTIONS: Actions = Actions {
+        create: &["sqs:CreateQueue", "sqs:TagQueue"],
+        update: &[("*", "sqs:SetQueueAttributes"), ("tags", "sqs:TagQueue")],
+        delete: &["sqs:DeleteQueue"],
+    };
+
+    fn arn(name: &str, target: &Target) -> Option<String> {
+        let Target { account_id, partition, region } = target;
+        Some(format!("arn:{partition}:sqs:{region}:{account_id}:{name}"))
+    }
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("name")?.as_str()?.to_owned())

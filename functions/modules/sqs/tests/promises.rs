@@ -81,3 +81,12 @@ async fn the_function_may_remove_what_it_made() {
     assert_eq!(world.apply::<Sqs>(&deployment).await, End::Done);
     assert!(world.left_behind().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_of_somebody_else_is_told_in_the_plan_and_never_touched() {
+    let mut world = World::new().await;
+    world.account.cli(&["sqs", "create-queue", "--queue-name", "layer-layer-subject"]);
+    let deployment = world.deploy::<Sqs>(Some(&inputs(false)), &[]).await;
+    let why = world.refusal::<Sqs>(&deployment).await.expect("the name is taken");
+    assert!(why.contains("layer-layer-subject exists already: it was not made by Landfall"), "{why}");
+}

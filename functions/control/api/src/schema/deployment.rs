@@ -101,7 +101,7 @@ pub enum Risk {
     Low,
     /// Something is interrupted.
     Elevated,
-    /// Something is lost.
+    /// Something is lost, or AWS will refuse something as things are now.
     High,
 }
 
