@@ -187,8 +187,54 @@ def many(account) -> None:
         row("destroyed, from the approval", f"{seconds:.2f} s", "3 s", seconds <= 3)
         calls = proxy.calls()
         row("calls of AWS in all of it", str(len(calls)), "none set", True)
+        wide(landfall, proxy)
+        dead(landfall, proxy)
     finally:
         proxy.close()
+
+
+def independent(count: int) -> str:
+    """So many modules, half of them queues and half topics, none of which needs another one."""
+    return "\n".join(["modules:", *(f"  - {{ name: {kind}{n}, type: {kind} }}" for kind in ("sqs", "sns") for n in range(count // 2))])
+
+
+def wide(landfall, proxy) -> None:
+    """Whether many modules take longer than few, when AWS is slow."""
+    print("\nIndependent modules with 200 ms added to every call of AWS, from upload to result")
+    proxy.set(proxied.rule("delay", times=None, with_={"milliseconds": 200}))
+    taken = {}
+    for count in (2, 40):
+        layer = f"wide{count}"
+        text = conftest.environment(layer, independent(count)).replace(conftest.ACCOUNT, landfall.account.id)
+        begun = time.monotonic()
+        ended = landfall.deploy(f"{layer}.yaml", text, layer)
+        taken[count] = time.monotonic() - begun
+        row(f"{count} modules created", f"{taken[count]:.2f} s", "none set", ended["status"] == "succeeded")
+    more = 100 * (taken[40] / taken[2] - 1)
+    row("40 take longer than 2 by", f"{more:.0f} %", "10 %", more <= 10)
+
+
+def dead(landfall, proxy) -> None:
+    """How long an execution that is killed in the middle of a module keeps the next deployment from its start."""
+    print("\nA deployment whose execution is stopped while a function of it works")
+    proxy.reset()
+    proxy.set(proxied.rule("delay", times=None, operation="CreateQueue", with_={"milliseconds": 3000}))
+    text = conftest.environment("dead", independent(2)).replace(conftest.ACCOUNT, landfall.account.id)
+    first = landfall.deployment_of("dead", landfall.upload("dead.yaml", text))
+    conftest.until(lambda: proxy.calls(operation="CreateQueue"), "a queue is being made")
+    arn = landfall.get(f"/layers/dead/deployments/{first['number']}")["deployment"]["execution_arn"]
+    landfall.account.client("stepfunctions").stop_execution(executionArn=arn, error="Bench", cause="stopped")
+    begun = time.monotonic()
+    proxy.set()
+    second = landfall.deployment_of("dead", landfall.upload("dead.yaml", text + "\n"))
+
+    def planned():
+        phase = landfall.get(f"/layers/dead/deployments/{second['number']}")["deployment"].get("phase")
+        return phase not in (None, "admitting")
+
+    conftest.until(planned, "the next deployment has begun", 120)
+    seconds = time.monotonic() - begun
+    row("from its death to the next deployment's start", f"{seconds:.1f} s", "60 s", seconds <= 60)
 
 
 def main() -> int:

@@ -42,9 +42,13 @@ impl Peers {
     }
 }
 
+/// Looks at the kernel's table of connections before one is taken for gone.
+const LOOKS: u32 = 5;
+
 /// The process at the other end of a connection to us.
 pub(super) fn process(peer: SocketAddr) -> Option<u32> {
-    let socket = format!("socket:[{}]", inode(peer)?);
+    // The kernel writes the table piece by piece: while others connect, a look may miss a line.
+    let socket = format!("socket:[{}]", (0..LOOKS).find_map(|_| inode(peer))?);
     let numbers = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     numbers.filter(|pid| variable(*pid).is_some()).find(|pid| {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
