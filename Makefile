@@ -44,7 +44,8 @@ test-system: build
 	@$(STEP) test-system -- $(PYTHON) -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-faults
-test-faults: build ## Break every AWS call of the demo in every way; takes hours. LANDFALL_FAULTS_SECONDS=600 bounds it.
+test-faults: build ## Break every AWS call of every module and of the demo, in every way; takes hours. LANDFALL_FAULTS_SECONDS=600 bounds it.
+	@LANDFALL_CONFORMANCE_SECONDS=$${LANDFALL_FAULTS_SECONDS:-3600} cargo test --locked --workspace --test conformance
 	@LANDFALL_FAULTS=all $(PYTHON) -m pytest tests/test_faults.py
 
 .PHONY: soak
