@@ -141,6 +141,23 @@ class Landfall:
         ended = self.ended(layer, answer["number"])
         return self.approve(layer, ended) if ended.get("phase") == "awaiting-approval" else ended
 
+    def take_lease(self, layer: str, seconds: float, doing: str) -> None:
+        """Lets somebody else have the layer's lease for some time, whoever has it now."""
+        now = int(time.time() * 1000)
+        self.account.client("dynamodb").update_item(
+            TableName=self.installation.table,
+            Key={"pk": {"S": f"LAYER#{layer}"}, "sk": {"S": "LEASE"}},
+            UpdateExpression="SET holder = :h, expires_ms = :e, since = :s, doing = :d ADD #token :one",
+            ExpressionAttributeNames={"#token": "token"},
+            ExpressionAttributeValues={
+                ":h": {"S": "somebody"},
+                ":e": {"N": str(now + int(seconds * 1000))},
+                ":s": {"N": str(now)},
+                ":d": {"S": doing},
+                ":one": {"N": "1"},
+            },
+        )
+
     def tagged(self, layer: str) -> list[str]:
         """ARNs that carry the layer's tag, without keys that wait for their deletion."""
         found = self.account.client("resourcegroupstaggingapi").get_resources(

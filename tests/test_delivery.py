@@ -1,7 +1,6 @@
 """Events come at least once and out of order; functions die between two calls: nothing is done twice, nothing is lost."""
 
 import json
-import time
 
 from conftest import environment, service, until
 
@@ -102,20 +101,7 @@ def test_a_deployment_waits_for_a_lease_that_somebody_holds_and_says_for_whom(la
     layer = landfall.name("held")
     key = f"{layer}.yaml"
     landfall.deploy(key, environment(layer, QUEUE.format(delay=0)), layer)
-    table = landfall.account.client("dynamodb")
-    table.update_item(
-        TableName=landfall.installation.table,
-        Key={"pk": {"S": f"LAYER#{layer}"}, "sk": {"S": "LEASE"}},
-        UpdateExpression="SET holder = :h, expires_ms = :e, since = :s, doing = :d ADD #token :one",
-        ExpressionAttributeNames={"#token": "token"},
-        ExpressionAttributeValues={
-            ":h": {"S": "somebody"},
-            ":e": {"N": str(int(time.time() * 1000) + 6000)},
-            ":s": {"N": str(int(time.time() * 1000))},
-            ":d": {"S": "repairing it by hand"},
-            ":one": {"N": "1"},
-        },
-    )
+    landfall.take_lease(layer, 6, "repairing it by hand")
     found = landfall.deployment_of(layer, landfall.upload(key, environment(layer, QUEUE.format(delay=9))))
 
     def waits():

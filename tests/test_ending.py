@@ -1,7 +1,6 @@
 """Deployments that are stopped, frozen, gone on with and accounted for; approvals that bind to what is there."""
 
 import json
-import time
 
 import proxied
 import pytest
@@ -139,17 +138,7 @@ def test_nothing_waits_under_a_lease_that_is_lost(slow):
     slow.proxy.set(rule("delay", times=None, operation="CreateQueue", with_={"milliseconds": 2500}))
     begun = slow.deployment_of(layer, slow.upload(f"{layer}.yaml", config(layer)))
     until(lambda: slow.proxy.calls(operation="CreateQueue"), "the first queue is being made")
-    slow.account.client("dynamodb").update_item(
-        TableName=slow.installation.table,
-        Key={"pk": {"S": f"LAYER#{layer}"}, "sk": {"S": "LEASE"}},
-        UpdateExpression="SET holder = :h, expires_ms = :e ADD #token :one",
-        ExpressionAttributeNames={"#token": "token"},
-        ExpressionAttributeValues={
-            ":h": {"S": "somebody"},
-            ":e": {"N": str(int(time.time() * 1000) + 1000)},
-            ":one": {"N": "1"},
-        },
-    )
+    slow.take_lease(layer, 1, "repairing it by hand")
     ended = over(slow, layer, begun["number"])
     assert ended["status"] == "failed" and "lost its lease" in ended["message"], ended
     slow.proxy.set()
