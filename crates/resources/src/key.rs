@@ -1,6 +1,7 @@
 //! A KMS key with rotation, its policy and, where it has one, its alias.
 
 use aws_sdk_kms::types::{KeyState, Tag};
+use futures::stream::{self, StreamExt};
 use landfall_aws::{Policy, Statement};
 use landfall_engine::{
     Actions, Aws, Changes, Context, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen,
@@ -111,8 +112,10 @@ impl Resource for Key {
                 Some(id) => observe_one(&kms, id, wanted.name).await?,
                 None => None,
             };
+            // Where the journal knows of no creation none was begun: there is nothing to find.
             if found.is_none()
                 && wanted.id.is_none()
+                && wanted.recorded.is_some()
                 && let Some(id) = find_by_tags(&kms, wanted.tags).await?
             {
                 found = observe_one(&kms, &id, wanted.name).await?;
@@ -223,20 +226,26 @@ fn settling(error: Error) -> Error {
     error
 }
 
-/// Finds a key whose creation was interrupted. KMS cannot filter by tag, so every key is asked for its tags; this
-/// happens only while the journal has no id, that is, before the first creation and after an interrupted one.
+/// Keys that are asked for their tags at a time.
+const AT_ONCE: usize = 8;
+
+/// Finds a key whose creation was interrupted. KMS cannot filter by tag, so every key of the account is asked for its
+/// tags.
 async fn find_by_tags(kms: &aws_sdk_kms::Client, tags: &Tags) -> Result<Option<String>> {
-    let mut keys = kms.list_keys().into_paginator().items().send();
-    while let Some(key) = keys.next().await {
-        let key = key.explain("ListKeys", "keys")?;
-        let Some(id) = key.key_id() else { continue };
-        let found = all_tags(kms, id).await;
+    let keys = kms.list_keys().into_paginator().items().send();
+    let keys = keys.collect::<std::result::Result<Vec<_>, _>>().await.explain("ListKeys", "keys")?;
+    let mut asked = Vec::new();
+    for key in keys {
+        asked.extend(key.key_id.map(|id| async { (all_tags(kms, &id).await, id) }));
+    }
+    let mut tagged = stream::iter(asked).buffered(AT_ONCE);
+    while let Some((found, id)) = tagged.next().await {
         // Keys of AWS and keys of others may refuse to show their tags: they are not ours.
         let Some(found) = tolerate(found, &["AccessDeniedException", "NotFoundException"])? else { continue };
         let ours =
             tags.iter().all(|(name, value)| found.iter().any(|tag| tag.tag_key() == name && tag.tag_value() == value));
-        if ours && is_alive(kms, id).await? {
-            return Ok(Some(id.to_owned()));
+        if ours && is_alive(kms, &id).await? {
+            return Ok(Some(id));
         }
     }
     Ok(None)
