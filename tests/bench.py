@@ -79,7 +79,7 @@ def cold_start(binary: Path) -> float:
         "LANDFALL_DEPLOY_MACHINE_ARN": arn,
         "LANDFALL_MODULE_MACHINE_ARN": arn.replace("deploy", "module"),
         "LANDFALL_KINDS": "[]",
-        "LANDFALL_MODULE_VERSIONS": "{}",
+        "LANDFALL_VERSIONS": "{}",
     }
     begun = time.monotonic()
     process = subprocess.Popen([str(binary)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

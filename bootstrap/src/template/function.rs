@@ -118,17 +118,18 @@ fn ask_for_permissions(name: &str) -> Value {
 fn version(function: &Function, all: &[Function], properties: &Value) -> Value {
     let configuration = hex::encode(Sha256::digest(properties.to_string()));
     let mut text = format!("${{{}}} {}", function.parameter(), &configuration[..8]);
-    if starts_modules(function) {
-        let modules = all.iter().filter(|other| other.kind == FunctionKind::Module);
-        let versions: Vec<String> = modules.map(|module| format!("${{{}Version.Version}}", module.logical())).collect();
+    let versions: Vec<String> =
+        stays_on(function, all).map(|other| format!("${{{}Version.Version}}", other.logical())).collect();
+    if !versions.is_empty() {
         text.push_str(&format!(" {}", versions.join(".")));
     }
     sub(text)
 }
 
-/// The planner names the versions of the modules' functions that a deployment stays on.
-fn starts_modules(function: &Function) -> bool {
-    function.kind == FunctionKind::Control && function.name == "planner"
+/// The functions whose versions the planner names: a deployment stays on those with which it began.
+fn stays_on<'a>(function: &Function, all: &'a [Function]) -> impl Iterator<Item = &'a Function> {
+    let names = function.kind == FunctionKind::Control && function.name == "planner";
+    all.iter().filter(move |other| names && (other.kind == FunctionKind::Module || other.name == "coordinator"))
 }
 
 pub(super) fn describe(function: &Function) -> String {
@@ -156,12 +157,11 @@ pub(super) fn environment(function: &Function, all: &[Function]) -> Value {
         variables.insert("LANDFALL_DEPLOY_MACHINE_ARN".into(), sub(DEPLOY));
         variables.insert("LANDFALL_MODULE_MACHINE_ARN".into(), sub(MODULE));
         variables.insert("LANDFALL_KINDS".into(), json!(json!(kinds).to_string()));
-        if starts_modules(function) {
-            let versions: Vec<String> = modules
-                .iter()
-                .map(|module| format!("\"{}\":\"${{{}Version.Version}}\"", module.name, module.logical()))
-                .collect();
-            variables.insert("LANDFALL_MODULE_VERSIONS".into(), sub(format!("{{{}}}", versions.join(","))));
+        let versions: Vec<String> = stays_on(function, all)
+            .map(|other| format!("\"{}\":\"${{{}Version.Version}}\"", other.name, other.logical()))
+            .collect();
+        if !versions.is_empty() {
+            variables.insert("LANDFALL_VERSIONS".into(), sub(format!("{{{}}}", versions.join(","))));
         }
     }
     Value::Object(variables)

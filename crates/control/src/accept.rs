@@ -2,7 +2,7 @@
 //! Whoever brings a change, an event or a request, does it this way.
 
 use landfall_config::{LayerFile, Source};
-use landfall_state::{Enqueued, FreezeWindow, NewChange, StateError};
+use landfall_state::{Enqueued, FreezeWindow, Met, NewChange, StateError};
 
 use crate::entry::Control;
 use crate::layer_settings::LayerSettings;
@@ -57,22 +57,26 @@ impl Control {
     }
 
     /// Puts a change into its layer's queue, announces what became of it and of the one whose place it took, and starts
-    /// it if nothing is in its way.
+    /// it if nothing is in its way. `met` is what it met, if that was read before.
     ///
     /// # Errors
     /// Those of [`landfall_state::Store::enqueue`].
-    pub async fn queue(&self, change: NewChange) -> Result<Enqueued, StateError> {
+    pub async fn queue(&self, change: NewChange, met: Option<Met>) -> Result<Enqueued, StateError> {
         let layer = change.layer.clone();
-        let queued = self.store.enqueue(change).await?;
+        let queued = self.store.enqueue_and_begin(change, met).await?;
         // Who hears of it does not hold up its start.
-        let (told, started) = tokio::join!(self.tell_of(&layer, &queued), self.start_next(&layer));
+        let started = async {
+            if queued.begun { self.launch(queued.deployment.clone()).await } else { self.start_next(&layer).await }
+        };
+        let (told, started) = tokio::join!(self.tell_of(&layer, &queued), started);
         told?;
         started?;
         Ok(queued)
     }
 
     async fn tell_of(&self, layer: &str, queued: &Enqueued) -> Result<(), StateError> {
-        if !queued.duplicate {
+        // One that begins at once is told of when it has.
+        if !queued.duplicate && !queued.begun {
             self.announce(&queued.deployment, "queued", "the change waits for its turn").await?;
         }
         if let Some(superseded) = queued.superseded {

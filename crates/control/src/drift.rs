@@ -135,7 +135,7 @@ impl Control {
             nonce,
             ..NewChange::new(&record.layer, Action::Drift, source, Actor(actor.to_owned()))
         };
-        Ok(self.queue(change).await?.deployment)
+        Ok(self.queue(change, None).await?.deployment)
     }
 
     /// Announces drift that was found or is no more. What was announced once is in the record and not news again.

@@ -271,6 +271,21 @@ impl Control {
         source: &Source,
         environment: Option<(&str, &EnvironmentRef)>,
     ) -> Result<Loaded, Refusal> {
+        let records = self.store.modules(&file.name.value).await?;
+        self.resolve_known(file, source, environment, &records).await
+    }
+
+    /// [`Control::resolve_layer`] for whoever knows already which modules of the layer are deployed.
+    ///
+    /// # Errors
+    /// Every diagnostic of the file.
+    pub async fn resolve_known(
+        &self,
+        file: &LayerFile,
+        source: &Source,
+        environment: Option<(&str, &EnvironmentRef)>,
+        records: &BTreeMap<String, ModuleRecord>,
+    ) -> Result<Loaded, Refusal> {
         let mut variables = BTreeMap::new();
         let context = match environment {
             Some((name, entry)) => {
@@ -283,13 +298,7 @@ impl Control {
             }
             None => None,
         };
-        let pinned = self
-            .store
-            .modules(&file.name.value)
-            .await?
-            .into_iter()
-            .map(|(name, record)| (name, record.pinned()))
-            .collect();
+        let pinned = records.iter().map(|(name, record)| (name.clone(), record.pinned())).collect();
         let resolved = resolve(Request {
             file,
             source,

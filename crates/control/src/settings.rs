@@ -17,9 +17,9 @@ pub struct Settings {
     pub module_machine_arn: String,
     /// `LANDFALL_KINDS`: JSON list of the module kinds whose function is installed.
     pub kinds: BTreeSet<String>,
-    /// `LANDFALL_MODULE_VERSIONS`: JSON map from kind to the version of its function. Only the planner has it. Not the
-    /// ARNs: Lambda allows 4 KB of environment.
-    pub module_versions: BTreeMap<String, String>,
+    /// `LANDFALL_VERSIONS`: JSON map from the functions that a deployment stays on, by kind or name, to their versions.
+    /// Only the planner has it. Not the ARNs: Lambda allows 4 KB of environment.
+    pub versions: BTreeMap<String, String>,
     /// `LANDFALL_RELEASE`: version of the installation.
     pub release: String,
 }
@@ -38,14 +38,14 @@ impl Settings {
             }
         };
         let kinds = json("LANDFALL_KINDS")?.unwrap_or_default();
-        let versions = json("LANDFALL_MODULE_VERSIONS")?.unwrap_or_default();
+        let versions = json("LANDFALL_VERSIONS")?.unwrap_or_default();
         Ok(Self {
             stack: read("LANDFALL_STACK")?,
             topic_arn: read("LANDFALL_TOPIC_ARN")?,
             deploy_machine_arn: read("LANDFALL_DEPLOY_MACHINE_ARN")?,
             module_machine_arn: read("LANDFALL_MODULE_MACHINE_ARN")?,
             kinds: serde_json::from_value(kinds).unwrap_or_default(),
-            module_versions: serde_json::from_value(versions).unwrap_or_default(),
+            versions: serde_json::from_value(versions).unwrap_or_default(),
             release: read("LANDFALL_RELEASE")?,
         })
     }
@@ -57,7 +57,12 @@ impl Settings {
 
     /// ARN of the version of the function of a module kind; `None` when this installation has none.
     pub fn module_function(&self, kind: &str) -> Option<String> {
-        self.module_versions.get(kind).map(|version| self.function(kind, version))
+        self.versions.get(kind).map(|version| self.function(kind, version))
+    }
+
+    /// ARN of the version of a control function that deployments stay on which begin now.
+    pub fn pinned(&self, name: &str) -> String {
+        self.versions.get(name).map_or_else(|| self.function_alias(name), |version| self.function(name, version))
     }
 
     fn function(&self, name: &str, qualifier: &str) -> String {
@@ -97,7 +102,7 @@ mod tests {
             deploy_machine_arn: "arn:aws:states:eu-west-1:123456789012:stateMachine:landfall-deploy".into(),
             module_machine_arn: String::new(),
             kinds: BTreeSet::new(),
-            module_versions: BTreeMap::from([("sqs".into(), "17".into())]),
+            versions: BTreeMap::from([("sqs".into(), "17".into())]),
             release: "1".into(),
         };
         assert_eq!(

@@ -11,7 +11,14 @@ impl Control {
     /// the same deployment is the first one. A start that AWS did not take for reasons of the moment is made up for by
     /// the sweep, which looks for running deployments without an execution.
     pub async fn start_next(&self, layer: &str) -> Result<Option<Deployment>, StateError> {
-        let Some(deployment) = self.store.start_next(layer).await? else { return Ok(None) };
+        match self.store.start_next(layer).await? {
+            Some(deployment) => self.launch(deployment).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Starts the execution of a deployment that runs.
+    pub(crate) async fn launch(&self, deployment: Deployment) -> Result<Option<Deployment>, StateError> {
         let input = json!({
             "layer": deployment.layer,
             "number": deployment.number,

@@ -37,6 +37,7 @@ impl Step<'_> {
         let mut waiting: Vec<&Node> = self.subject.nodes.iter().filter(|node| report.is_free(&node.name)).collect();
         let mut done: BTreeSet<String> = BTreeSet::new();
         let mut running = FuturesUnordered::new();
+        let mut recording = FuturesUnordered::new();
         let mut abandoned = false;
         while !abandoned {
             let mut later = Vec::new();
@@ -57,17 +58,33 @@ impl Step<'_> {
                 running.push(Box::pin(async move { (node, self.bring(node, desired, before, entry).await) }));
             }
             waiting = later;
-            let ended = tokio::select! {
+            let (node, end) = tokio::select! {
                 biased;
-                ended = running.next() => ended,
-                () = self.abandoned() => { abandoned = true; continue }
+                // First, so that it is written before, or with, what begins because of it.
+                Some((node, recorded)) = recording.next() => {
+                    let node: &Node = node;
+                    if let Err(error) = recorded {
+                        report.failed(&node.name, error);
+                    }
+                    continue;
+                }
+                Some(ended) = running.next() => ended,
+                () = self.abandoned(), if !running.is_empty() || !recording.is_empty() => { abandoned = true; continue }
+                else => break,
             };
-            let Some((node, end)) = ended else { break };
             match end {
                 End::Done { action, attributes } => {
                     report.acted.insert(node.name.clone(), action);
                     known.insert(node.name.clone(), attributes);
                     done.insert(node.name.clone());
+                }
+                End::Made { action, attributes, id, desired } => {
+                    report.acted.insert(node.name.clone(), action);
+                    known.insert(node.name.clone(), attributes.clone());
+                    done.insert(node.name.clone());
+                    recording.push(Box::pin(async move {
+                        (node, self.recorder.applied(node, &desired, &id, &attributes).await)
+                    }));
                 }
                 End::Gone => {}
                 End::Pending { after, reason } => report.wait(&node.name, after, reason),
@@ -168,7 +185,7 @@ impl Step<'_> {
     async fn create(&self, node: &Node, desired: Value, entry: Option<&Entry>) -> Result<End> {
         let intent = self.recorder.intend_creation(node, &desired, entry).await?;
         match node.kind.0.create(desired.clone(), self.engine.aws(), &intent).await {
-            Ok(progress) => self.record(node, &desired, progress, Action::Create, None).await,
+            Ok(progress) => self.made(node, desired, progress, Action::Create, None).await,
             // An earlier attempt made it and AWS does not show it yet: a later look adopts it.
             Err(error)
                 if error.says_it_exists() && entry.is_some_and(Entry::is_open_intent) && intent.attempt < ADOPTIONS =>
@@ -191,15 +208,15 @@ impl Step<'_> {
         let attempt = self.recorder.intend_update(node, &seen.id, entry).await?;
         let changes = Changes { attributes: &planned.attributes, seen };
         match node.kind.0.update(bring.written, self.engine.aws(), &changes).await {
-            Ok(progress) => self.record(node, &bring.recorded, progress, Action::Update, Some(seen)).await,
+            Ok(progress) => self.made(node, bring.recorded, progress, Action::Update, Some(seen)).await,
             Err(error) => Ok(self.wait_or_fail(error, &node.name, attempt)),
         }
     }
 
-    async fn record(
+    async fn made(
         &self,
         node: &Node,
-        desired: &Value,
+        desired: Value,
         progress: Progress,
         action: Action,
         before: Option<&Seen>,
@@ -209,11 +226,10 @@ impl Step<'_> {
                 let mut attributes = before.map(|seen| seen.attributes.clone()).unwrap_or_default();
                 attributes.extend(recorded.attributes);
                 attributes.insert("id".into(), Value::String(recorded.id.clone()));
-                self.recorder.applied(node, desired, &recorded.id, &attributes).await?;
-                Ok(End::Done { action, attributes })
+                Ok(End::Made { action, attributes, id: recorded.id, desired })
             }
             Progress::Pending { recorded, retry_after, reason } => {
-                self.recorder.progressed(node, desired, &recorded).await?;
+                self.recorder.progressed(node, &desired, &recorded).await?;
                 Ok(End::Pending { after: retry_after, reason })
             }
         }

@@ -66,6 +66,7 @@ pub(crate) fn state(error: StateError) -> Error {
         | StateError::LeaseLost { .. }
         | StateError::LeaseHeld { .. }
         | StateError::Overtaken { .. }
+        | StateError::KeyOwnsOtherLayer { .. }
         | StateError::OwnedByOtherKey { .. } => Kind::Conflict,
         StateError::Cancelled { .. } => Kind::Cancelled,
         StateError::Corrupt { .. } => Kind::Corrupt,

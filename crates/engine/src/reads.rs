@@ -33,9 +33,9 @@ impl<'a> Reads<'a> {
         }
     }
 
-    /// Reads all that every module needs.
+    /// Reads all that the modules need.
     pub(crate) async fn ahead(&self) -> Result<()> {
-        futures::future::try_join3(self.run(), self.plan(), self.deployed()).await.map(drop)
+        futures::future::try_join4(self.run(), self.plan(), self.deployed(), self.journals()).await.map(drop)
     }
 
     /// What is asked for.
@@ -55,12 +55,19 @@ impl<'a> Reads<'a> {
 
     /// The journal of a module.
     pub(crate) async fn journal(&self, module: &str) -> Result<Journal> {
-        // Of one module its own entries are less than those of the layer.
-        if self.request.modules.len() == 1 {
-            return load_journal(self.store, &self.request.layer, module).await;
-        }
-        let journals = self.journals.get_or_try_init(|| load_journals(self.store, &self.request.layer)).await?;
-        Ok(journals.get(module).cloned().unwrap_or_default())
+        Ok(self.journals().await?.get(module).cloned().unwrap_or_default())
+    }
+
+    async fn journals(&self) -> Result<&BTreeMap<String, Journal>> {
+        let (store, layer) = (self.store, &self.request.layer);
+        let read = || async {
+            match self.request.modules.as_slice() {
+                // Of one module its own entries are less than those of the layer.
+                [only] => Ok(BTreeMap::from([(only.clone(), load_journal(store, layer, only).await?)])),
+                _ => load_journals(store, layer).await,
+            }
+        };
+        self.journals.get_or_try_init(read).await
     }
 
     /// The part of the approved plan that speaks of a module. Without it nothing may be done.

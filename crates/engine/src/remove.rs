@@ -99,6 +99,7 @@ impl Step<'_> {
         let mut waiting: Vec<&Removal<'_>> = removals.iter().collect();
         let mut gone: BTreeSet<String> = BTreeSet::new();
         let mut running = FuturesUnordered::new();
+        let mut recording = FuturesUnordered::new();
         let mut abandoned = false;
         while !abandoned {
             let held = |removal: &Removal<'_>| {
@@ -115,15 +116,26 @@ impl Step<'_> {
                 running.push(Box::pin(async move { (removal.name, self.remove(removal).await) }));
             }
             waiting.extend(ready);
-            let ended = tokio::select! {
+            let (name, end) = tokio::select! {
                 biased;
-                ended = running.next() => ended,
-                () = self.abandoned() => { abandoned = true; continue }
+                // First, so that it is written before, or with, what begins because of it.
+                Some((name, forgotten)) = recording.next() => {
+                    if let Err(error) = forgotten {
+                        report.failed(name, error);
+                    }
+                    continue;
+                }
+                Some(ended) = running.next() => ended,
+                () = self.abandoned(), if !running.is_empty() || !recording.is_empty() => { abandoned = true; continue }
+                else => break,
             };
-            let Some((name, end)) = ended else { break };
             match end {
-                End::Gone | End::Done { .. } => {
+                End::Done { .. } | End::Made { .. } => {
                     gone.insert(name.to_owned());
+                }
+                End::Gone => {
+                    gone.insert(name.to_owned());
+                    recording.push(Box::pin(async move { (name, self.recorder.forgotten(name).await) }));
                 }
                 End::Pending { after, reason } => report.wait(name, after, reason),
                 End::Failed(error) => report.failed(name, error),
@@ -156,7 +168,6 @@ impl Step<'_> {
                 let reason = "making sure that an interrupted creation left nothing".to_owned();
                 return Ok(End::Pending { after: left, reason });
             }
-            self.recorder.forgotten(removal.name).await?;
             return Ok(End::Gone);
         };
         if let Some(change) = &removal.change
@@ -176,10 +187,7 @@ impl Step<'_> {
         let nothing = Value::Null;
         let recorded = removal.entry.map_or(&nothing, |entry| &entry.properties);
         match removal.kind.0.delete(self.engine.aws(), seen, recorded).await {
-            Ok(Progress::Done(_)) => {
-                self.recorder.forgotten(removal.name).await?;
-                Ok(End::Gone)
-            }
+            Ok(Progress::Done(_)) => Ok(End::Gone),
             Ok(Progress::Pending { retry_after, reason, .. }) => Ok(End::Pending { after: retry_after, reason }),
             Err(error) => Ok(self.wait_or_fail(error, removal.name, tries)),
         }

@@ -13,9 +13,11 @@ use crate::subject::Subject;
 /// How one resource ended in this step.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// It is as desired.
+    /// It is as desired, and recorded.
     Done { action: Action, attributes: Map<String, Value> },
-    /// It is no more.
+    /// It was made so, and is to be recorded with this id and these properties. What needs it need not wait for that.
+    Made { action: Action, attributes: Map<String, Value>, id: String, desired: Value },
+    /// It is no more, and is to be forgotten. What it needs need not wait for that.
     Gone,
     /// AWS works on it, or is not ready for it.
     Pending { after: Duration, reason: String },

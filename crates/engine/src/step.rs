@@ -187,8 +187,17 @@ impl Engine {
 
     async fn plan<M: Module>(&self, hands: &[Self], reads: &Reads<'_>, limits: Limits) -> Result<Response> {
         let each = hands.iter().zip(&reads.request().modules).map(|(hand, name)| hand.look::<M>(reads, name, limits));
+        // A module that is new changes: whose policies count for that is asked meanwhile.
+        let ahead = async {
+            let deployed = reads.deployed().await;
+            let new = |name: &String| deployed.as_ref().is_ok_and(|deployed| !deployed.contains_key(name));
+            if reads.request().modules.iter().any(new) {
+                self.caller.ahead(&self.aws).await;
+            }
+        };
+        let (looked, ()) = futures::future::join(join_all(each), ahead).await;
         let (mut planned, mut refused) = (Vec::new(), Vec::new());
-        for (hand, looked) in hands.iter().zip(join_all(each).await) {
+        for (hand, looked) in hands.iter().zip(looked) {
             match looked {
                 Ok((subject, plan)) => planned.push((hand, subject, plan)),
                 Err((module, error)) if error.kind.is_for_people() => {

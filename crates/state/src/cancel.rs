@@ -5,8 +5,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::{Finished, Phase, Status};
+use crate::deployment::{Phase, Status};
 use crate::error::StateError;
+use crate::finish::Finished;
 use crate::keys;
 use crate::limits::{MESSAGE, shortened};
 use crate::secret::Secret;

@@ -11,8 +11,8 @@ use crate::documents::DocumentRef;
 use crate::error::StateError;
 use crate::freeze::FreezeWindow;
 use crate::keys;
-use crate::limits::{DIAGNOSTICS, MESSAGE, shortened};
-use crate::store::{Store, Write, attribute, number, text};
+use crate::limits::{MESSAGE, shortened};
+use crate::store::{Store, Write, attribute, text};
 
 /// What a change asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -340,22 +340,6 @@ impl Deployment {
     }
 }
 
-/// How a deployment ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finished {
-    /// A final status.
-    pub status: Status,
-    /// What it did.
-    pub outcome: Option<Outcome>,
-    /// What a reader should know.
-    pub message: Option<String>,
-    /// Rendered diagnostics, when the config was refused.
-    pub diagnostics: Option<String>,
-}
-
-/// Place of the queue in the transaction that ends a deployment.
-const PLACE: usize = 1;
-
 impl Store {
     /// One deployment.
     ///
@@ -409,85 +393,8 @@ impl Store {
         phase: Phase,
         message: Option<&str>,
     ) -> Result<(), StateError> {
-        let write =
-            Write::update(keys::layer(layer), keys::deployment(number_), "SET phase = :phase, message = :message")
-                .when("#status = :running")
-                .name("#status", "status")
-                .value(":running", text("running"))
-                .value(":phase", attribute(&phase)?)
-                .value(":message", attribute(&message.map(|text| shortened(text, MESSAGE)))?);
+        let write = self::phase(layer, number_, phase, message)?;
         self.expect(vec![write], || StateError::conflict(format!("deployment {layer}/{number_} does not run"))).await
-    }
-
-    /// Ends a running or waiting deployment and frees its place in the queue, in one transaction.
-    /// `false` when it had ended before.
-    pub async fn finish(&self, layer: &str, number_: u64, end: Finished) -> Result<bool, StateError> {
-        for place in ["running", "waiting"] {
-            match self.transact(self.ending(layer, number_, &end, place)?).await? {
-                None => return Ok(true),
-                Some(PLACE) => {}
-                Some(_) => return Ok(false),
-            }
-        }
-        Ok(false)
-    }
-
-    /// Ends a deployment that stands exactly where it was seen. `false` when it went on meanwhile.
-    pub(crate) async fn finish_from(
-        &self,
-        layer: &str,
-        number_: u64,
-        end: Finished,
-        status: Status,
-        phase: Option<Phase>,
-    ) -> Result<bool, StateError> {
-        let place = if status == Status::Queued { "waiting" } else { "running" };
-        let mut writes = self.ending(layer, number_, &end, place)?;
-        let ending = writes.remove(0);
-        let seen = match phase {
-            Some(phase) => ending.when("#status = :seen AND phase = :phase").value(":phase", attribute(&phase)?),
-            None => ending.when("#status = :seen"),
-        };
-        writes.insert(0, seen.value(":seen", attribute(&status)?).without(":running").without(":queued"));
-        Ok(self.transact(writes).await?.is_none())
-    }
-
-    fn ending(&self, layer: &str, number_: u64, end: &Finished, place: &str) -> Result<Vec<Write>, StateError> {
-        let now = self.now();
-        let pk = keys::layer(layer);
-        let message = end.message.as_ref().map(|text| shortened(text, MESSAGE));
-        let diagnostics = end.diagnostics.as_ref().map(|text| shortened(text, DIAGNOSTICS));
-        let update = Write::update(
-            &pk,
-            keys::deployment(number_),
-            "SET #status = :status, outcome = :outcome, message = :message, #diagnostics = :diagnostics, \
-             finished_at = :now REMOVE phase",
-        )
-        .when("#status = :running OR #status = :queued")
-        .name("#status", "status")
-        .value(":running", text("running"))
-        .value(":queued", text("queued"))
-        .value(":status", attribute(&end.status)?)
-        .value(":outcome", attribute(&end.outcome)?)
-        .value(":message", attribute(&message)?)
-        .name("#diagnostics", "diagnostics")
-        .value(":diagnostics", attribute(&diagnostics)?)
-        .value(":now", attribute(&now)?);
-        let free = Write::update(&pk, keys::QUEUE, "REMOVE #place")
-            .when("#place = :number")
-            .name("#place", place)
-            .value(":number", number(number_));
-        let layer_record = Write::update(&pk, keys::LAYER, "SET last_deployment = :number, updated_at = :now")
-            .when("attribute_exists(pk)")
-            .value(":number", number(number_))
-            .value(":now", attribute(&now)?);
-        // A task token that nobody will use any more.
-        let approval = Write::delete(&pk, keys::approval(number_));
-        // A look that ended well is nothing that happened to the layer.
-        if end.outcome == Some(Outcome::Looked) {
-            return Ok(vec![update, free, approval]);
-        }
-        Ok(vec![update, free, layer_record, approval])
     }
 
     /// Writes everything, or answers with the error of the caller's choice when a condition does not hold.
@@ -501,4 +408,14 @@ impl Store {
             Some(_) => Err(error()),
         }
     }
+}
+
+/// Sets what a running deployment is doing, and why it waits.
+pub(crate) fn phase(layer: &str, number_: u64, phase: Phase, message: Option<&str>) -> Result<Write, StateError> {
+    Ok(Write::update(keys::layer(layer), keys::deployment(number_), "SET phase = :phase, message = :message")
+        .when("#status = :running")
+        .name("#status", "status")
+        .value(":running", text("running"))
+        .value(":phase", attribute(&phase)?)
+        .value(":message", attribute(&message.map(|text| shortened(text, MESSAGE)))?))
 }

@@ -17,21 +17,28 @@ pub struct DocumentRef {
     pub sha256: String,
 }
 
+impl DocumentRef {
+    /// The reference to a document of these bytes, stored or not.
+    pub fn of(bytes: &[u8]) -> Self {
+        let sha256 = hex::encode(Sha256::digest(bytes));
+        Self { key: format!(".landfall/documents/{sha256}"), sha256 }
+    }
+}
+
 impl Store {
     /// Stores a document under its hash. Storing the same bytes again is harmless.
     pub async fn put_document(&self, bytes: Vec<u8>) -> Result<DocumentRef, StateError> {
-        let sha256 = hex::encode(Sha256::digest(&bytes));
-        let key = format!(".landfall/documents/{sha256}");
+        let document = DocumentRef::of(&bytes);
         self.s3
             .put_object()
             .bucket(&*self.bucket)
-            .key(&key)
+            .key(&document.key)
             .content_type("application/json")
             .body(ByteStream::from(bytes))
             .send()
             .await
             .map_err(|error| StateError::aws("PutObject", error))?;
-        Ok(DocumentRef { key, sha256 })
+        Ok(document)
     }
 
     /// Reads a document.

@@ -344,10 +344,6 @@ impl Writer<'_> {
                     after.push(rest);
                 }
             }
-            if gone {
-                let never = "REMOVE looked_at, tried_at, config";
-                writes.push(Write::update(keys::layer(layer), keys::DRIFT, never));
-            }
             if writes.is_empty() || self.in_parts(writes).await? {
                 return Ok(DriftNews::between(&known, &after));
             }

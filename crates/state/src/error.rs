@@ -60,6 +60,14 @@ pub enum StateError {
         /// The owner.
         key: String,
     },
+    /// The key holds another layer, which still exists.
+    #[error("{key} holds layer {layer}")]
+    KeyOwnsOtherLayer {
+        /// Key of the config bucket.
+        key: String,
+        /// The layer that it holds.
+        layer: String,
+    },
     /// A record cannot be read.
     #[error("the record {what} cannot be read")]
     Corrupt {
@@ -157,6 +165,7 @@ impl StateError {
             | Self::LeaseHeld { .. }
             | Self::Cancelled { .. }
             | Self::Overtaken { .. }
+            | Self::KeyOwnsOtherLayer { .. }
             | Self::OwnedByOtherKey { .. }
             | Self::Corrupt { .. }
             | Self::TooLarge { .. }

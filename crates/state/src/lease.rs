@@ -35,21 +35,6 @@ pub struct Lease {
     pub environment: Option<String>,
 }
 
-/// What is asked for.
-#[derive(Clone, Debug)]
-pub struct AcquireRequest<'a> {
-    /// Layer.
-    pub layer: &'a str,
-    /// Environment of a service; `None` for an environment.
-    pub environment: Option<&'a str>,
-    /// Who will hold it.
-    pub holder: &'a str,
-    /// What for, for those who have to wait.
-    pub doing: &'a str,
-    /// How long, from now.
-    pub ttl: Duration,
-}
-
 /// Who holds a layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseInfo {
@@ -132,11 +117,6 @@ impl LeaseRecord {
     }
 }
 
-/// [`LeaseRecord::may_take`] as DynamoDB checks it.
-const MAY_TAKE: &str = "(attribute_not_exists(holder) OR expires_ms <= :now) AND \
-                        (attribute_not_exists(quiet_until) OR quiet_until <= :now) OR holder = :holder";
-/// [`LeaseRecord::is_held`] negated, as DynamoDB checks it.
-const IS_FREE: &str = "attribute_not_exists(holder) OR expires_ms <= :now";
 /// [`LeaseRecord::admits`] as DynamoDB checks it.
 const ADMITS: &str = "#token = :token AND attribute_exists(holder) AND expires_ms > :now";
 
@@ -148,25 +128,13 @@ const RELEASE: &str = "REMOVE holder, since, expires_ms, doing, environment, can
 /// That nobody may take it for a while. With the next token, so that whatever still works under the old one can write
 /// nothing any more.
 const QUIET: &str = "SET quiet_until = :until, quiet_for = :for";
-/// That a shared lease is the one that was taken with a token.
+/// That a lease, own or shared, is the one that was taken with a token.
 const IS_OURS: &str = "holder = :holder AND #token = :token";
 /// For how long after its lease was confirmed a function sends calls. It may lose the lease in that time without knowing.
 pub const FENCE: Duration = Duration::from_secs(20);
 /// After that time no call is on its way any more that was sent under a lease which is lost: the fence, and the time that
 /// AWS takes to carry out what it was sent.
 pub const QUIET_TIME: Duration = Duration::from_secs(30);
-/// Shared leases that one transaction removes at most; DynamoDB takes 100 items in all.
-const AT_ONCE: usize = 90;
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Shared {
-    service: String,
-    holder: String,
-    /// Token of the service's own lease.
-    token: u64,
-    since: i64,
-    expires_ms: i64,
-}
 
 impl Lease {
     /// The checks that go into every transaction under this lease. One that `begins` something is refused as well once
@@ -201,86 +169,6 @@ impl Store {
         Writer::new(self, lease)
     }
 
-    /// Takes the lease of a layer, and for a service a shared one of its environment, both or none. The token grows
-    /// with every take, also when the same holder takes it again.
-    ///
-    /// # Errors
-    /// [`StateError::LeaseHeld`] naming who is in the way.
-    pub async fn acquire(&self, request: AcquireRequest<'_>) -> Result<Lease, StateError> {
-        for _ in 0..20 {
-            let now = self.now().as_millisecond();
-            let (record, ended) = match request.environment {
-                Some(_) => (self.lease_record(request.layer).await?, Ok(Vec::new())),
-                None => {
-                    let shares = self.ended_shares(request.layer, now);
-                    let (record, shares) = tokio::join!(self.lease_record(request.layer), shares);
-                    (record?, shares)
-                }
-            };
-            if !record.may_take(request.holder, now) {
-                return Err(held(request.layer, &record));
-            }
-            let expires = ends(now, request.ttl);
-            let mut writes = vec![take(&request, &record, now, expires)];
-            match request.environment {
-                Some(environment) => writes.extend(share(&request, environment, record.token + 1, now, expires)?),
-                None => {
-                    let ended = ended?;
-                    if ended.len() > AT_ONCE {
-                        self.transact(ended.into_iter().take(AT_ONCE).collect()).await?;
-                        continue;
-                    }
-                    writes.extend(ended);
-                }
-            }
-            match self.transact(writes).await? {
-                None => {
-                    return Ok(Lease {
-                        layer: request.layer.to_owned(),
-                        token: record.token + 1,
-                        holder: request.holder.to_owned(),
-                        expires_at: at(expires),
-                        environment: request.environment.map(str::to_owned),
-                    });
-                }
-                Some(1) if request.environment.is_some() => {
-                    let environment = request.environment.unwrap_or_default();
-                    let record = self.lease_record(environment).await?;
-                    if record.is_held(now) {
-                        return Err(held(environment, &record));
-                    }
-                }
-                // Somebody else took or shared it in between: look again.
-                Some(_) => {}
-            }
-        }
-        Err(StateError::conflict(format!("the lease of layer {} changes too often", request.layer)))
-    }
-
-    /// The removal of the shared leases of an environment that have ended.
-    ///
-    /// # Errors
-    /// [`StateError::LeaseHeld`] naming the oldest one that has not.
-    async fn ended_shares(&self, environment: &str, now: i64) -> Result<Vec<Write>, StateError> {
-        let all: Vec<Shared> = self.query(&keys::layer(environment), "SHARED#").await?;
-        let live = all.iter().filter(|shared| shared.expires_ms > now).min_by_key(|shared| shared.since);
-        if let Some(shared) = live {
-            return Err(StateError::LeaseHeld {
-                layer: environment.to_owned(),
-                holder: shared.holder.clone(),
-                since: at(shared.since),
-                expires_at: at(shared.expires_ms),
-                doing: format!("deploying {}", shared.service),
-            });
-        }
-        let remove = |shared: &Shared| {
-            Write::delete(keys::layer(environment), keys::shared(&shared.service))
-                .when("attribute_not_exists(pk) OR expires_ms <= :now")
-                .value(":now", number(now))
-        };
-        Ok(all.iter().map(remove).collect())
-    }
-
     /// Moves the end of a lease and says what its holder is doing.
     ///
     /// # Errors
@@ -294,14 +182,46 @@ impl Store {
 
     /// Gives a lease back. Giving back a lease that is lost does nothing: it is somebody else's by then.
     pub async fn release(&self, lease: &Lease) -> Result<(), StateError> {
-        self.give_back(lease, Write::update(keys::layer(&lease.layer), keys::LEASE, RELEASE)).await
+        self.give_back(lease, None, "").await
     }
 
     /// Gives back a lease under which something may still be at work that nobody hears of any more: `whose` calls may be
     /// on their way for as long as `quiet`. Nobody takes the layer before that, so that nothing is made in it behind the
     /// back of whoever has it next.
     pub async fn release_quietly(&self, lease: &Lease, quiet: Duration, whose: &str) -> Result<(), StateError> {
-        self.give_back(lease, self.quieten(&lease.layer, quiet, whose)).await
+        self.give_back(lease, Some(quiet), whose).await
+    }
+
+    pub(crate) async fn give_back(
+        &self,
+        lease: &Lease,
+        quiet: Option<Duration>,
+        whose: &str,
+    ) -> Result<(), StateError> {
+        let mut writes = vec![self.give_back_own(lease, quiet, whose).when(IS_OURS)];
+        writes.extend(lease.give_back_shared().into_iter().flatten());
+        self.transact(writes).await?;
+        Ok(())
+    }
+
+    /// The writes that give a lease back which must still be live, with the share of an environment if it has one.
+    pub(crate) fn giving_back(&self, lease: &Lease, quiet: Option<Duration>, whose: &str) -> Vec<Write> {
+        let live = format!("{IS_OURS} AND expires_ms > :now");
+        let now = number(self.now().as_millisecond());
+        let own = self.give_back_own(lease, quiet, whose).when(&live).value(":now", now.clone());
+        let mut writes = vec![own];
+        if let Some([share, version]) = lease.give_back_shared() {
+            writes.extend([share.when(&live).value(":now", now), version]);
+        }
+        writes
+    }
+
+    fn give_back_own(&self, lease: &Lease, quiet: Option<Duration>, whose: &str) -> Write {
+        let own = match quiet {
+            Some(quiet) => self.quieten(&lease.layer, quiet, whose),
+            None => Write::update(keys::layer(&lease.layer), keys::LEASE, RELEASE),
+        };
+        own.name("#token", "token").value(":token", number(lease.token)).value(":holder", text(lease.holder.clone()))
     }
 
     fn quieten(&self, layer: &str, quiet: Duration, whose: &str) -> Write {
@@ -309,20 +229,6 @@ impl Store {
             .value(":until", number(ends(self.now().as_millisecond(), quiet)))
             .value(":for", text(whose))
             .value(":one", number(1))
-    }
-
-    async fn give_back(&self, lease: &Lease, own: Write) -> Result<(), StateError> {
-        let own = own
-            .when("#token = :token AND holder = :holder")
-            .name("#token", "token")
-            .value(":token", number(lease.token))
-            .value(":holder", text(lease.holder.clone()));
-        let mut writes = vec![own];
-        if let Some(environment) = &lease.environment {
-            writes.extend(unshare(environment, &lease.layer, &lease.holder, lease.token));
-        }
-        self.transact(writes).await?;
-        Ok(())
     }
 
     /// Who holds a layer now; `None` when nobody does or the holder's time is over.
@@ -379,12 +285,16 @@ impl Store {
         Ok(info(layer, &record))
     }
 
-    async fn lease_record(&self, layer: &str) -> Result<LeaseRecord, StateError> {
+    pub(crate) async fn lease_record(&self, layer: &str) -> Result<LeaseRecord, StateError> {
         Ok(self.get(&keys::layer(layer), keys::LEASE).await?.unwrap_or_default())
     }
 }
 
 impl Lease {
+    fn give_back_shared(&self) -> Option<[Write; 2]> {
+        self.environment.as_ref().map(|environment| unshare(environment, &self.layer, &self.holder, self.token))
+    }
+
     /// The writes that move its end, in place of [`Lease::checks`].
     pub(crate) fn renewal(&self, now: Timestamp, expires: i64, doing: &str) -> Vec<Write> {
         let own = Write::update(keys::layer(&self.layer), keys::LEASE, "SET expires_ms = :expires, doing = :doing")
@@ -406,63 +316,6 @@ impl Lease {
     }
 }
 
-/// Takes the lease whose record was read, if nothing of it changed since.
-fn take(request: &AcquireRequest<'_>, record: &LeaseRecord, now: i64, expires: i64) -> Write {
-    let (environment, forget) = if request.environment.is_some() {
-        (", environment = :environment", " REMOVE cancelled, quiet_until, quiet_for")
-    } else {
-        ("", " REMOVE environment, cancelled, quiet_until, quiet_for")
-    };
-    let take = Write::update(
-        keys::layer(request.layer),
-        keys::LEASE,
-        format!(
-            "SET holder = :holder, since = :now, expires_ms = :expires, doing = :doing, layer = :layer, \
-             shared_version = if_not_exists(shared_version, :zero){environment}{forget} ADD #token :one"
-        ),
-    )
-    .when(format!(
-        "({MAY_TAKE}) AND (attribute_not_exists(shared_version) OR shared_version = :shared) AND \
-         (attribute_not_exists(#token) OR #token = :seen)"
-    ))
-    .name("#token", "token")
-    .value(":holder", text(request.holder))
-    .value(":now", number(now))
-    .value(":expires", number(expires))
-    .value(":doing", text(request.doing))
-    .value(":layer", text(request.layer))
-    .value(":zero", number(0))
-    .value(":one", number(1))
-    .value(":seen", number(record.token))
-    .value(":shared", number(record.shared_version));
-    match request.environment {
-        Some(environment) => take.value(":environment", text(environment)),
-        None => take,
-    }
-}
-
-/// Takes a shared lease of a service's environment, if nobody holds the environment.
-fn share(
-    request: &AcquireRequest<'_>,
-    environment: &str,
-    token: u64,
-    now: i64,
-    expires: i64,
-) -> Result<[Write; 2], StateError> {
-    let shared = Shared {
-        service: request.layer.to_owned(),
-        holder: request.holder.to_owned(),
-        token,
-        since: now,
-        expires_ms: expires,
-    };
-    let free = Write::update(keys::layer(environment), keys::LEASE, "ADD shared_version :one")
-        .when(IS_FREE)
-        .value(":one", number(1))
-        .value(":now", number(now));
-    Ok([free, Write::put(keys::layer(environment), keys::shared(request.layer), &shared)?])
-}
-
 /// Gives the shared lease back that was taken with `token`; one that was taken away in the meantime stays so.
 fn unshare(environment: &str, service: &str, holder: &str, token: u64) -> [Write; 2] {
     let shared = Write::delete(keys::layer(environment), keys::shared(service))
@@ -480,7 +333,7 @@ pub(crate) fn ends(now: i64, ttl: Duration) -> i64 {
     now.saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn held(layer: &str, record: &LeaseRecord) -> StateError {
+pub(crate) fn held(layer: &str, record: &LeaseRecord) -> StateError {
     if record.holder.is_none() {
         return StateError::LeaseHeld {
             layer: layer.to_owned(),
@@ -512,6 +365,6 @@ fn info(layer: &str, record: &LeaseRecord) -> LeaseInfo {
     }
 }
 
-fn at(milliseconds: i64) -> Timestamp {
+pub(crate) fn at(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)
 }

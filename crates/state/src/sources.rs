@@ -25,8 +25,8 @@ pub enum SourceOutcome {
     },
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct KeyRecord {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct KeyRecord {
     key: String,
     layer: String,
     sequencer: String,
@@ -38,11 +38,18 @@ fn padded(sequencer: &str) -> String {
     format!("{sequencer:0<64}")
 }
 
-/// That no newer version of the key than this one was registered.
-pub(crate) fn newest(key: &str, sequencer: &str) -> Write {
-    Write::check(keys::key(key), keys::KEY)
-        .when("attribute_not_exists(pk) OR sequencer <= :sequencer")
-        .value(":sequencer", text(padded(sequencer)))
+/// Registers a version of a key that declares `layer`, if the key is still as it was `seen`.
+pub(crate) fn register(key: &str, layer: &str, sequencer: &str, seen: Option<&KeyRecord>) -> Result<Write, StateError> {
+    let new = KeyRecord { key: key.to_owned(), layer: layer.to_owned(), sequencer: padded(sequencer) };
+    let put = Write::put(keys::key(key), keys::KEY, &new)?;
+    Ok(match seen {
+        None => put.if_absent(),
+        Some(seen) => put
+            .when("sequencer = :seen AND #layer = :layer")
+            .name("#layer", "layer")
+            .value(":seen", text(seen.sequencer.clone()))
+            .value(":layer", text(seen.layer.clone())),
+    })
 }
 
 impl Store {
@@ -52,29 +59,41 @@ impl Store {
         Ok(record.map(|record| record.layer))
     }
 
+    /// What is recorded of a key.
+    pub(crate) async fn key_record(&self, key: &str) -> Result<Option<KeyRecord>, StateError> {
+        self.get(&keys::key(key), keys::KEY).await
+    }
+
+    /// What stands in the way of a version of a key that declares `layer`, as far as the key itself tells.
+    pub(crate) async fn refuses(
+        &self,
+        key: &str,
+        layer: &str,
+        sequencer: &str,
+        record: Option<&KeyRecord>,
+    ) -> Result<Option<SourceOutcome>, StateError> {
+        let Some(record) = record else { return Ok(None) };
+        if record.sequencer > padded(sequencer) {
+            return Ok(Some(SourceOutcome::Stale));
+        }
+        if record.layer != layer && self.owner(&record.layer).await?.as_deref() == Some(key) {
+            return Ok(Some(SourceOutcome::KeyOwnsOtherLayer { layer: record.layer.clone() }));
+        }
+        Ok(None)
+    }
+
     /// Registers a new version of a key that declares `layer`. The first key that declares a name owns it until the
-    /// layer is destroyed.
+    /// layer is destroyed. [`Store::enqueue`] does the same for a change that is acceptable.
     pub async fn register_source(&self, key: &str, layer: &str, sequencer: &str) -> Result<SourceOutcome, StateError> {
-        let sequencer = padded(sequencer);
-        let (pk, sk) = (keys::key(key), keys::KEY);
         for _ in 0..10 {
-            let (record, owner) = tokio::try_join!(self.get::<KeyRecord>(&pk, sk), self.owner(layer))?;
-            if let Some(record) = &record {
-                if record.sequencer > sequencer {
-                    return Ok(SourceOutcome::Stale);
-                }
-                if record.layer != layer && self.owner(&record.layer).await?.as_deref() == Some(key) {
-                    return Ok(SourceOutcome::KeyOwnsOtherLayer { layer: record.layer.clone() });
-                }
+            let (record, owner) = tokio::try_join!(self.key_record(key), self.owner(layer))?;
+            if let Some(refused) = self.refuses(key, layer, sequencer, record.as_ref()).await? {
+                return Ok(refused);
             }
             if let Some(owner) = owner.filter(|owner| owner != key) {
                 return Ok(SourceOutcome::OwnedByOtherKey { key: owner });
             }
-            let new = KeyRecord { key: key.to_owned(), layer: layer.to_owned(), sequencer: sequencer.clone() };
-            let put = Write::put(&pk, sk, &new)?
-                .when("attribute_not_exists(pk) OR sequencer <= :sequencer")
-                .value(":sequencer", text(sequencer.clone()));
-            if self.transact(vec![put]).await?.is_none() {
+            if self.transact(vec![register(key, layer, sequencer, record.as_ref())?]).await?.is_none() {
                 return Ok(SourceOutcome::Accepted);
             }
         }

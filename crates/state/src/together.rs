@@ -11,7 +11,7 @@ use crate::store::{Store, Write};
 
 /// Records that one transaction writes at most: DynamoDB takes 100 items, two are the lease checks
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
-pub(crate) const AT_ONCE: usize = 90;
+pub(crate) const AT_ONCE: usize = 98;
 /// Bytes that one transaction writes at most: DynamoDB takes 4 MB.
 const BYTES: usize = 3 * 1024 * 1024;
 
@@ -133,6 +133,8 @@ impl Store {
         writes: Vec<Write>,
     ) -> Result<End, StateError> {
         let place = self.lanes().enter((lease.layer.clone(), lease.token, begins), writes);
+        // Those who come in the same moment come aboard too.
+        tokio::task::yield_now().await;
         let _road = place.lane.road.lock().await;
         match place.party.end() {
             Some(end) => Ok(end),

@@ -10,7 +10,7 @@ use crate::error::StateError;
 use crate::events::Event;
 use crate::freeze::FreezeWindow;
 use crate::journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
-use crate::layers::{DeployedConfig, LayerStatus, ModuleRecord, Scope};
+use crate::layers::{ModuleRecord, Scope};
 use crate::lease::Lease;
 use crate::limits::{ERROR, MESSAGE, shortened};
 use crate::runs::{Run, RunStart, RunStatus, RunUpdate, bounded};
@@ -48,9 +48,9 @@ pub struct Applied<'a> {
     pub pending: bool,
 }
 
-/// What a layer is after it was deployed.
+/// Where a layer lives, and what its config says of its deployments.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Deployed<'a> {
+pub struct Place<'a> {
     /// Environment or service.
     pub scope: Scope,
     /// Environment that it is or lives in.
@@ -61,14 +61,19 @@ pub struct Deployed<'a> {
     pub region: &'a str,
     /// Account.
     pub account_id: &'a str,
-    /// What exists; `None` leaves what is recorded.
-    pub status: Option<LayerStatus>,
-    /// The config it was brought to; `None` leaves the recorded one.
-    pub config: Option<DeployedConfig>,
     /// Times in which no deployment of it or of its services begins.
     pub freeze_windows: &'a [FreezeWindow],
     /// Settings of its deployments.
     pub settings: &'a Value,
+}
+
+/// What begins with a plan that is applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beginning {
+    /// Records of the modules that are new.
+    pub modules: Vec<ModuleRecord>,
+    /// The runs of all modules.
+    pub runs: Vec<RunStart>,
 }
 
 /// What a module is once its run is done.
@@ -230,42 +235,29 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Records what a layer is now, and that a service lives in its environment.
-    pub async fn layer_deployed(&self, deployed: Deployed<'_>) -> Result<(), StateError> {
+    /// Where a layer lives, and that a service lives in its environment.
+    fn place_writes(&self, place: &Place<'_>) -> Result<Vec<Write>, StateError> {
         let now = self.store.now();
-        let config = if deployed.config.is_some() { ", config = :config" } else { "" };
-        let status = if deployed.status.is_some() { "#status = :status, " } else { "" };
-        let mut update = Write::update(
+        let update = Write::update(
             self.pk(),
             keys::LAYER,
-            format!(
-                "SET {status}#scope = :scope, environment = :environment, org_name = :org, #region = :region, \
-                 account_id = :account, freeze_windows = :windows, settings = :settings, \
-                 updated_at = :now{config}"
-            ),
+            "SET #scope = :scope, environment = :environment, org_name = :org, #region = :region, \
+             account_id = :account, freeze_windows = :windows, settings = :settings, updated_at = :now",
         )
         .when("attribute_exists(pk)")
         .name("#scope", "scope")
         .name("#region", "region")
-        .value(":scope", attribute(&deployed.scope)?)
-        .value(":environment", text(deployed.environment))
-        .value(":org", text(deployed.org_name))
-        .value(":region", text(deployed.region))
-        .value(":account", text(deployed.account_id))
-        .value(":windows", attribute(&deployed.freeze_windows)?)
-        .value(":settings", text(deployed.settings.to_string()))
+        .value(":scope", attribute(&place.scope)?)
+        .value(":environment", text(place.environment))
+        .value(":org", text(place.org_name))
+        .value(":region", text(place.region))
+        .value(":account", text(place.account_id))
+        .value(":windows", attribute(&place.freeze_windows)?)
+        .value(":settings", text(place.settings.to_string()))
         .value(":now", attribute(&now)?);
-        if let Some(config) = &deployed.config {
-            update = update.value(":config", attribute(config)?);
-        }
-        if let Some(status) = &deployed.status {
-            update = update.name("#status", "status").value(":status", attribute(status)?);
-        }
-        let mut writes = vec![update];
-        if deployed.scope == Scope::Service {
-            writes.push(self.service_lives(deployed.environment, now)?);
-        }
-        self.write(writes, "the layer").await
+        let service =
+            (place.scope == Scope::Service).then(|| self.service_lives(place.environment, now)).transpose()?;
+        Ok(std::iter::once(update).chain(service).collect())
     }
 
     fn service_lives(&self, environment: &str, now: Timestamp) -> Result<Write, StateError> {
@@ -278,62 +270,63 @@ impl<'a> Writer<'a> {
         .value(":now", attribute(&now)?))
     }
 
-    /// Records that a layer is gone. Its record and history stay, so that numbers are never reused.
-    pub async fn layer_destroyed(&self, environment: Option<&str>) -> Result<(), StateError> {
-        let now = self.store.now();
-        let mut writes = vec![
-            Write::update(self.pk(), keys::LAYER, "SET #status = :status, updated_at = :now REMOVE config")
-                .when("attribute_exists(pk)")
-                .name("#status", "status")
-                .value(":status", attribute(&LayerStatus::Destroyed)?)
-                .value(":now", attribute(&now)?),
-        ];
-        if let Some(environment) = environment {
-            writes.push(Write::delete(keys::layer(environment), keys::service(&self.lease.layer)));
-        }
-        self.write(writes, "the layer").await
-    }
-
-    /// Records that a layer is again as it was deployed last.
-    pub async fn layer_rolled_back(&self) -> Result<(), StateError> {
-        let now = self.store.now();
-        let update = Write::update(self.pk(), keys::LAYER, "SET #status = :status, updated_at = :now")
-            .when("attribute_exists(pk)")
-            .name("#status", "status")
-            .value(":status", attribute(&LayerStatus::Deployed)?)
-            .value(":now", attribute(&now)?);
-        self.write(vec![update], "the layer").await
-    }
-
-    /// Records the run document of a deployment.
-    pub async fn run_recorded(&self, number_: u64, run: &DocumentRef) -> Result<(), StateError> {
+    /// Records the run document of a deployment, and where its layer lives.
+    pub async fn run_recorded(
+        &self,
+        number_: u64,
+        run: &DocumentRef,
+        lives: Option<&Place<'_>>,
+    ) -> Result<(), StateError> {
         let update = Write::update(self.pk(), keys::deployment(number_), "SET #run = :run")
             .when(RUNS)
             .name("#run", "run")
             .name("#status", "status")
             .value(":run", attribute(run)?)
             .value(":running", attribute(&Status::Running)?);
-        self.write(vec![update], "the deployment").await
+        let mut writes = vec![update];
+        if let Some(lives) = lives {
+            writes.extend(self.place_writes(lives)?);
+        }
+        self.write(writes, "the deployment").await
     }
 
-    /// Records the plan of a deployment, and that it is `applied` from now on if it is.
-    pub async fn plan_recorded(&self, number_: u64, plan: &PlanRef, applied: bool) -> Result<(), StateError> {
-        let phase = if applied { ", phase = :phase, message = :none" } else { "" };
+    /// Records the plan of a deployment, and what begins with it if it is applied from now on: as much as fits in the
+    /// same transaction. What is recorded of runs stays as it is, so doing it twice is harmless.
+    pub async fn plan_recorded(
+        &self,
+        number_: u64,
+        plan: &PlanRef,
+        begins: Option<&Beginning>,
+    ) -> Result<(), StateError> {
+        let phase = if begins.is_some() { ", phase = :phase, message = :none" } else { "" };
         let mut update = Write::update(self.pk(), keys::deployment(number_), format!("SET #plan = :plan{phase}"))
             .when(RUNS)
             .name("#plan", "plan")
             .name("#status", "status")
             .value(":plan", attribute(plan)?)
             .value(":running", attribute(&Status::Running)?);
-        if applied {
-            let none: Option<String> = None;
-            update = update.value(":phase", attribute(&Phase::Applying)?).value(":none", attribute(&none)?);
+        let Some(begins) = begins else { return self.write(vec![update], "the deployment").await };
+        let none: Option<String> = None;
+        update = update.value(":phase", attribute(&Phase::Applying)?).value(":none", attribute(&none)?);
+        if 1 + begins.modules.len() + begins.runs.len() <= AT_ONCE {
+            let mut all = vec![update.clone()];
+            for record in &begins.modules {
+                all.push(self.module_put(record)?);
+            }
+            all.extend(self.new_runs(number_, begins.runs.iter())?);
+            match self.write(all, "the deployment").await {
+                // Some of the runs are recorded, or the deployment does not run: one after the other tells.
+                Err(StateError::Conflict { .. }) => {}
+                written => return written,
+            }
         }
-        self.write(vec![update], "the deployment").await
+        self.write(vec![update], "the deployment").await?;
+        self.modules_begin(&begins.modules).await?;
+        self.begin_runs(number_, &begins.runs).await
     }
 
     /// Records which modules a deployment runs. Runs that are recorded stay as they are, so doing it twice is harmless.
-    pub async fn begin_runs(&self, number_: u64, starts: Vec<RunStart>) -> Result<(), StateError> {
+    pub async fn begin_runs(&self, number_: u64, starts: &[RunStart]) -> Result<(), StateError> {
         for chunk in starts.chunks(AT_ONCE) {
             match self.write(self.new_runs(number_, chunk.iter())?, "the runs").await {
                 Ok(()) => {}

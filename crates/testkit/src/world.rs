@@ -140,7 +140,7 @@ impl World {
         };
         let start =
             RunStart { module: MODULE.to_owned(), kind: M::KIND.to_owned(), needs: Vec::new(), unchanged: false };
-        self.store.writer(&self.lease).begin_runs(self.number, vec![start]).await.expect("the run begins");
+        self.store.writer(&self.lease).begin_runs(self.number, &[start]).await.expect("the run begins");
         let run = self.store.put_document(serde_json::to_vec(&run).expect("a run is JSON")).await.expect("stored");
         Deployment { number: self.number, run, plan: None }
     }
@@ -222,7 +222,7 @@ impl World {
     pub async fn dependent(&self, deployment: &Deployment, module: &str, token: &str) {
         let needs = vec![MODULE.to_owned()];
         let start = RunStart { module: module.to_owned(), kind: "any".to_owned(), needs, unchanged: false };
-        self.store.writer(&self.lease).begin_runs(deployment.number, vec![start]).await.expect("the run begins");
+        self.store.writer(&self.lease).begin_runs(deployment.number, &[start]).await.expect("the run begins");
         self.store.await_dependencies(LAYER, deployment.number, module, &token.into()).await.expect("it waits");
     }
 
@@ -434,7 +434,13 @@ pub struct Deployment {
 }
 
 async fn acquire(store: &Store, holder: &str) -> Lease {
-    let request =
-        AcquireRequest { layer: LAYER, environment: None, holder, doing: "testing", ttl: Duration::from_secs(3600) };
+    let request = AcquireRequest {
+        layer: LAYER,
+        environment: None,
+        holder,
+        doing: "testing",
+        ttl: Duration::from_secs(3600),
+        plans: None,
+    };
     store.acquire(request).await.expect("the lease is free")
 }

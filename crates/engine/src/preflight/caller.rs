@@ -20,6 +20,13 @@ pub(super) struct Principal {
 }
 
 impl Caller {
+    /// Asks beside other things where it will have to be asked. What it fails with is met again.
+    pub(crate) async fn ahead(&self, aws: &Aws) {
+        if let Err(error) = self.principal(aws).await {
+            tracing::debug!(error = error.chain(), "whose policies count is not known yet");
+        }
+    }
+
     /// Whose policies count; `None` for the account's root, whom no policy of the account stops.
     pub(super) async fn principal(&self, aws: &Aws) -> Result<Option<&Principal>> {
         Ok(self.0.get_or_try_init(|| ask(aws)).await?.as_ref())

@@ -75,7 +75,8 @@ async fn what_aws_works_on_is_waited_for_made_once_and_counted_once() {
     let run = world.run(&deployment).await;
     assert_eq!((run.status, run.reason.as_deref()), (RunStatus::Pending, Some("a: AWS makes it")));
     assert_eq!(world.apply::<Things>(&deployment).await, End::Done);
-    assert_eq!(log(&world), ["create a", "create c", "create b"]);
+    let made = log(&world);
+    assert_eq!((made.len(), made[2].as_str()), (3, "create b"), "what needs it comes after it: {made:?}");
     let run = world.run(&deployment).await;
     assert_eq!((run.counts.create, run.counts.update), (3, 0), "the counts are those of all steps");
 }
@@ -102,7 +103,9 @@ async fn a_call_that_hangs_is_left_before_the_function_is_killed_and_adopted_lat
     assert_eq!(answer, Response::Stepped { outcome: Outcome::Pending, retry_after: 0 });
     assert!(began.elapsed() < Duration::from_secs(60));
     assert_eq!(world.apply::<Things>(&deployment).await, End::Done);
-    assert_eq!(log(&world), ["create a", "create b"], "each is made once");
+    let mut made = log(&world);
+    made.sort();
+    assert_eq!(made, ["create a", "create b"], "each is made once");
 }
 
 #[tokio::test]

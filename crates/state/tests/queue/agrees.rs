@@ -74,7 +74,8 @@ impl Driven {
         let Some(running) = self.running().await.filter(|_| self.lease.is_none()) else { return };
         let holder = execution(running.number);
         let ttl = Duration::from_secs(600);
-        let request = AcquireRequest { layer: "shop", environment: None, holder: &holder, doing: "works", ttl };
+        let request =
+            AcquireRequest { layer: "shop", environment: None, holder: &holder, doing: "works", ttl, plans: None };
         self.lease = Some(self.store.acquire(request).await.unwrap());
         self.store.phase("shop", running.number, Phase::Applying, None).await.unwrap();
     }

@@ -61,7 +61,7 @@ async fn what_waits_for_its_lease_ends_and_the_next_one_may_begin(world: World) 
 async fn what_works_is_told_by_its_lease_and_begins_nothing_more(world: World) {
     let lease = applying(&world).await;
     let writer = world.store.writer(&lease);
-    writer.begin_runs(1, vec![start("orders", &[])]).await.unwrap();
+    writer.begin_runs(1, &[start("orders", &[])]).await.unwrap();
     writer.intend(intent(), None).await.unwrap();
     assert_eq!(world.store.cancel("shop", 1, "ana", None).await.unwrap(), Cancelled::Told);
     assert_eq!(world.store.cancel("shop", 1, "bob", None).await.unwrap(), Cancelled::Told);
@@ -79,7 +79,7 @@ async fn what_works_is_told_by_its_lease_and_begins_nothing_more(world: World) {
 async fn what_a_cancelled_deployment_did_is_still_recorded(world: World) {
     let lease = applying(&world).await;
     let writer = world.store.writer(&lease);
-    writer.begin_runs(1, vec![start("orders", &[])]).await.unwrap();
+    writer.begin_runs(1, &[start("orders", &[])]).await.unwrap();
     world.store.cancel("shop", 1, "ana", None).await.unwrap();
     writer.forgotten("orders", "queue").await.unwrap();
     writer.run_update(1, "orders", &RunUpdate::status(RunStatus::Cancelled)).await.unwrap();
@@ -121,7 +121,7 @@ async fn the_next_holder_of_a_cancelled_lease_works_freely(world: World) {
 async fn a_module_behind_a_cancelled_one_is_told_so(world: World) {
     let lease = applying(&world).await;
     let writer = world.store.writer(&lease);
-    writer.begin_runs(1, vec![start("orders", &[]), start("mail", &["orders"])]).await.unwrap();
+    writer.begin_runs(1, &[start("orders", &[]), start("mail", &["orders"])]).await.unwrap();
     writer.run_update(1, "orders", &RunUpdate::status(RunStatus::Cancelled)).await.unwrap();
     assert_eq!(world.store.await_dependencies("shop", 1, "mail", &"token".into()).await.unwrap(), Gate::Cancelled);
 }

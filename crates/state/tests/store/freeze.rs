@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landfall_state::{Action, Deployed, FreezeWindow, NewChange, Scope, Status};
+use landfall_state::{Action, DocumentRef, FreezeWindow, NewChange, Place, Scope, Status};
 
 use crate::world::{World, change, on_both_stores};
 
@@ -93,18 +93,17 @@ async fn a_window_of_the_settings_freezes_while_it_lasts(world: World) {
 async fn the_windows_of_an_environment_freeze_its_services(world: World) {
     world.running("staging").await;
     let lease = world.hold("staging", "execution").await;
-    let deployed = Deployed {
+    let place = Place {
         scope: Scope::Environment,
         environment: "staging",
         org_name: "org",
         region: "us-east-1",
         account_id: "111122223333",
-        status: None,
-        config: None,
         freeze_windows: &windows(&world),
         settings: &serde_json::Value::Null,
     };
-    world.store.writer(&lease).layer_deployed(deployed).await.unwrap();
+    let run = DocumentRef::of(b"{}");
+    world.store.writer(&lease).run_recorded(1, &run, Some(&place)).await.unwrap();
     world.store.enqueue(service("shop")).await.unwrap();
     world.wait(60);
     assert_eq!(begins(&world, "shop").await, None);

@@ -31,7 +31,7 @@ async fn diamond(world: &World) -> landfall_state::Lease {
     let lease = world.hold("shop", "execution").await;
     let starts =
         vec![start("key", &[]), start("queue", &["key"]), start("topic", &["key"]), start("role", &["queue", "topic"])];
-    world.store.writer(&lease).begin_runs(1, starts).await.unwrap();
+    world.store.writer(&lease).begin_runs(1, &starts).await.unwrap();
     lease
 }
 
@@ -94,7 +94,7 @@ async fn whoever_comes_last_wakes_whatever_the_order(world: World) {
     let token = Secret::from("token");
     for number in 1..=12 {
         let starts = vec![start("queue", &[]), start("role", &["queue"])];
-        world.store.writer(&lease).begin_runs(number, starts).await.unwrap();
+        world.store.writer(&lease).begin_runs(number, &starts).await.unwrap();
         let waits = world.store.await_dependencies("shop", number, "role", &token);
         let settles = async {
             let done = RunUpdate::status(RunStatus::Done);
@@ -110,7 +110,7 @@ async fn an_unchanged_module_and_one_of_an_earlier_deployment_are_met(world: Wor
     let lease = world.hold("shop", "execution").await;
     let unchanged = RunStart { unchanged: true, ..start("queue", &[]) };
     let starts = vec![unchanged, start("role", &["queue", "deployed before"])];
-    world.store.writer(&lease).begin_runs(1, starts).await.unwrap();
+    world.store.writer(&lease).begin_runs(1, &starts).await.unwrap();
     assert_eq!(wait_for(&world, "role").await, Gate::Ready);
     let runs = world.store.runs("shop", 1).await.unwrap();
     assert_eq!((runs[0].status, runs[0].finished_at), (RunStatus::Unchanged, Some(world.store.now())));
@@ -119,7 +119,7 @@ async fn an_unchanged_module_and_one_of_an_earlier_deployment_are_met(world: Wor
 async fn a_run_that_goes_on_keeps_no_token(world: World) {
     let lease = world.hold("shop", "execution").await;
     let writer = world.store.writer(&lease);
-    writer.begin_runs(1, vec![start("queue", &[])]).await.unwrap();
+    writer.begin_runs(1, &[start("queue", &[])]).await.unwrap();
     wait_for(&world, "queue").await;
     assert!(format!("{:?}", world.raw().await).contains("token of queue"));
     writer.run_update(1, "queue", &RunUpdate::status(RunStatus::Running)).await.unwrap();
@@ -151,7 +151,7 @@ async fn beginning_twice_resets_nothing_and_adds_what_is_missing(world: World) {
     let lease = diamond(&world).await;
     settle(&world, &lease, "key", RunStatus::Done).await;
     let more = vec![start("key", &[]), start("queue", &["key"]), start("alarm", &[])];
-    world.store.writer(&lease).begin_runs(1, more).await.unwrap();
+    world.store.writer(&lease).begin_runs(1, &more).await.unwrap();
     let runs = world.store.runs("shop", 1).await.unwrap();
     let names: Vec<_> = runs.iter().map(|run| (run.module.as_str(), run.status)).collect();
     assert_eq!(names.len(), 5);
@@ -161,7 +161,7 @@ async fn beginning_twice_resets_nothing_and_adds_what_is_missing(world: World) {
 async fn more_modules_than_a_transaction_holds_begin(world: World) {
     let lease = world.hold_service("shop", "staging", "execution").await;
     let starts: Vec<_> = (0..205).map(|number| start(&format!("module-{number:03}"), &[])).collect();
-    world.store.writer(&lease).begin_runs(1, starts).await.unwrap();
+    world.store.writer(&lease).begin_runs(1, &starts).await.unwrap();
     assert_eq!(world.store.runs("shop", 1).await.unwrap().len(), 205);
     assert_eq!(world.store.runs("shop", 10).await.unwrap().len(), 0);
 }

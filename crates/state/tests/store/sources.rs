@@ -1,6 +1,8 @@
 //! Which file of the config bucket owns a layer, and events that come late or twice.
 
-use landfall_state::{Deployed, Finished, LayerStatus, NewChange, Outcome, Scope, SourceOutcome, StateError, Status};
+use landfall_state::{
+    DeployedConfig, DocumentRef, Finished, LayerEnd, LayerStatus, NewChange, Outcome, SourceOutcome, StateError, Status,
+};
 
 use crate::world::{World, change, on_both_stores};
 
@@ -25,27 +27,16 @@ async fn deployed(world: &World, layer: &str, version: &str, status: LayerStatus
     world.store.enqueue(change(layer, version)).await.unwrap();
     let number = world.store.start_next(layer).await.unwrap().unwrap().number;
     let lease = world.hold(layer, "execution").await;
-    let writer = world.store.writer(&lease);
-    if status == LayerStatus::Destroyed {
-        writer.layer_destroyed(None).await.unwrap();
-    } else {
-        let deployed = Deployed {
-            scope: Scope::Environment,
-            environment: layer,
-            org_name: "org",
-            region: "us-east-1",
-            account_id: "111122223333",
-            status: Some(status),
-            config: None,
-            freeze_windows: &[],
-            settings: &serde_json::Value::Null,
-        };
-        writer.layer_deployed(deployed).await.unwrap();
-    }
-    world.store.release(&lease).await.unwrap();
+    let document = DocumentRef::of(b"{}");
+    let becomes = match status {
+        LayerStatus::Destroyed => LayerEnd::Destroyed,
+        LayerStatus::Failed => LayerEnd::Failed,
+        LayerStatus::New => LayerEnd::AsItWas,
+        LayerStatus::Deployed => LayerEnd::Deployed(DeployedConfig { number, version_id: None, document }),
+    };
     let outcome = Some(Outcome::Changed);
     let end = Finished { status: Status::Succeeded, outcome, message: None, diagnostics: None };
-    world.store.finish(layer, number, end).await.unwrap();
+    assert!(world.store.writer(&lease).deployment_ended(number, &end, becomes, None).await.unwrap());
 }
 
 async fn an_older_version_of_a_key_is_dropped(world: World) {

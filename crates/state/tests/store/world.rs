@@ -115,7 +115,9 @@ impl World {
         environment: Option<&str>,
         holder: &str,
     ) -> Result<Lease, StateError> {
-        self.store.acquire(AcquireRequest { layer, environment, holder, doing: "deploying", ttl: TTL }).await
+        self.store
+            .acquire(AcquireRequest { layer, environment, holder, doing: "deploying", ttl: TTL, plans: None })
+            .await
     }
 
     /// A running deployment of a layer.

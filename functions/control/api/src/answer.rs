@@ -79,6 +79,7 @@ impl From<StateError> for ApiError {
             | StateError::LeaseLost { .. }
             | StateError::Cancelled { .. }
             | StateError::Overtaken { .. }
+            | StateError::KeyOwnsOtherLayer { .. }
             | StateError::OwnedByOtherKey { .. } => Self::conflict(error.to_string(), "look at the layer again"),
             StateError::Aws { .. } if error.is_transient() => {
                 tracing::warn!(error = %error, "state");

@@ -122,7 +122,7 @@ pub(crate) async fn queue(
         // Every request of a person is a change of its own.
         nonce: caller.request_id.unwrap_or_else(|| control.store.now().to_string()),
     };
-    let queued = control.queue(change).await?;
+    let queued = control.queue(change, None).await?;
     Ok(schema::Accepted {
         layer: layer.to_owned(),
         number: queued.deployment.number,

@@ -2,14 +2,12 @@
 
 use futures::future::join_all;
 use lambda_runtime::Error;
-use landfall_control::Control;
+use landfall_control::{Control, Failure};
 use landfall_state::{
     CANCELLED, Event, Gate, Lease, ModuleEnd, NOT_STARTED, RunStatus, RunUpdate, SKIPPED, Secret, StateError, fail,
     succeed,
 };
 use serde_json::{Value, json};
-
-use crate::Failure;
 
 /// What modules are told that wait under a lease which is lost.
 const LEASE_LOST: &str = "not started because the deployment lost its lease";

@@ -5,15 +5,13 @@ use aws_sdk_sfn::error::ProvideErrorMetadata;
 use aws_sdk_sfn::types::ExecutionStatus;
 use jiff::SignedDuration;
 use lambda_runtime::Error;
-use landfall_control::{Control, EXECUTIONS_DIED};
+use landfall_control::{Control, DIED, EXECUTIONS_DIED, Ending, Failure, belongs_to_another};
 use landfall_state::{Deployment, Lease, StateError, Status};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::finish::{Ending, belongs_to_another, finish};
-use crate::verdict::DIED;
+use crate::drift;
 use crate::watch::{Watched, watch};
-use crate::{Failure, drift};
 
 /// A running deployment without an execution is started again after this.
 const START_PATIENCE: SignedDuration = SignedDuration::from_secs(20);
@@ -62,7 +60,7 @@ async fn end_dead(control: &Control, deployment: &Deployment, execution: &str, s
     });
     let error = Failure { error: format!("{DIED}{status}"), cause: format!("the execution ended as {status}") };
     let ending = Ending { layer: &deployment.layer, number: deployment.number, execution, lease, error: Some(error) };
-    finish(control, &ending).await?;
+    control.finish(&ending).await?;
     control.count(&[(EXECUTIONS_DIED, 1)]);
     Ok(())
 }

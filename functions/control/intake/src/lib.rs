@@ -3,7 +3,7 @@
 
 use lambda_runtime::Error;
 use landfall_control::{Checked, Control, LoadedFile, Object, Refusal};
-use landfall_state::{Action, Actor, NewChange, Source, SourceOutcome, StateError};
+use landfall_state::{Action, Actor, Met, NewChange, Source, SourceOutcome, StateError};
 use serde::{Deserialize, Serialize};
 
 /// Prefix of Landfall's own documents in the config bucket.
@@ -109,45 +109,49 @@ impl Arrival<'_> {
         let layer = file.name.value.clone();
         let choice = self.content.metadata.get(ENVIRONMENT).map(String::as_str);
         // The check only reads.
-        let (registered, checked) = tokio::join!(
-            self.control.store.register_source(&self.content.key, &layer, &self.sequencer),
+        let (met, checked) = tokio::join!(
+            self.control.store.met(&layer, &self.content.key),
             self.control.check(&self.content.key, &file, &source, choice),
         );
-        match registered? {
-            SourceOutcome::Accepted => {}
-            SourceOutcome::Stale => return Ok(ignored(OVERTAKEN)),
-            SourceOutcome::OwnedByOtherKey { key } => return self.belongs_to(&layer, &key).await,
-            SourceOutcome::KeyOwnsOtherLayer { layer: former } => {
-                let refusal = Refusal::new(
-                    format!(
-                        "{} holds layer {former}, which still exists; this version declares {layer}",
-                        self.content.key
-                    ),
-                    format!(
-                        "upload {layer} under another key (`landfall deploy FILE --key {layer}/{}`), and restore the file \
-                         of {former}; a layer cannot be renamed, only destroyed",
-                        self.content.key.rsplit('/').next().unwrap_or_default()
-                    ),
-                );
-                return self.reject(&layer, refusal).await;
-            }
-        }
         match checked {
-            Ok(checked) => self.queue(&layer, checked).await,
+            Ok(checked) => self.queue(&layer, checked, met?).await,
             Err(Refusal::State(error)) => Err(error.into()),
-            Err(refusal) => self.reject(&layer, refusal).await,
+            Err(refusal) => self.refuse(&layer, refusal).await,
         }
     }
 
-    async fn queue(&self, layer: &str, checked: Checked) -> Result<Taken, Error> {
-        let queued = match self.control.queue(self.change(layer, checked)).await {
+    async fn queue(&self, layer: &str, checked: Checked, met: Met) -> Result<Taken, Error> {
+        let queued = match self.control.queue(self.change(layer, checked), Some(met)).await {
             Ok(queued) => queued,
-            // Both came while this one was checked.
             Err(StateError::Overtaken { .. }) => return Ok(ignored(OVERTAKEN)),
             Err(StateError::OwnedByOtherKey { layer, key }) => return self.belongs_to(&layer, &key).await,
+            Err(StateError::KeyOwnsOtherLayer { layer: former, .. }) => return self.held_another(layer, &former).await,
             Err(error) => return Err(error.into()),
         };
         Ok(Taken::Queued { deployment: queued.deployment.id().to_string(), duplicate: queued.duplicate })
+    }
+
+    /// A file that is not acceptable is still the newest version of its key, and whose layer it is comes first.
+    async fn refuse(&self, layer: &str, refusal: Refusal) -> Result<Taken, Error> {
+        match self.control.store.register_source(&self.content.key, layer, &self.sequencer).await? {
+            SourceOutcome::Accepted => self.reject(layer, refusal).await,
+            SourceOutcome::Stale => Ok(ignored(OVERTAKEN)),
+            SourceOutcome::OwnedByOtherKey { key } => self.belongs_to(layer, &key).await,
+            SourceOutcome::KeyOwnsOtherLayer { layer: former } => self.held_another(layer, &former).await,
+        }
+    }
+
+    async fn held_another(&self, layer: &str, former: &str) -> Result<Taken, Error> {
+        let key = &self.content.key;
+        let file = key.rsplit('/').next().unwrap_or_default();
+        let refusal = Refusal::new(
+            format!("{key} holds layer {former}, which still exists; this version declares {layer}"),
+            format!(
+                "upload {layer} under another key (`landfall deploy FILE --key {layer}/{file}`), and restore the file of \
+                 {former}; a layer cannot be renamed, only destroyed"
+            ),
+        );
+        self.reject(layer, refusal).await
     }
 
     async fn belongs_to(&self, layer: &str, key: &str) -> Result<Taken, Error> {

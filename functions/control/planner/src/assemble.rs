@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 use lambda_runtime::Error;
-use landfall_control::{Control, LayerSettings, When};
+use landfall_control::{Control, Ending, LayerSettings, Recorded, When};
 use landfall_plan::{
     Action as Change, LeftAlone, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument, RunModule,
 };
 use landfall_state::{
-    Action, DocumentRef, Finished, Lease, ModuleRecord, PlanRef, PlanSummary, RunStart, StateError, Status,
+    Action, Beginning, Deployment, DocumentRef, Finished, Lease, ModuleRecord, PlanRef, PlanSummary, RunStart, Status,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -28,10 +28,10 @@ const PLANNING: Duration = Duration::from_secs(330);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
-    /// Nothing changes.
+    /// Nothing more: the deployment is over.
+    Ended,
+    /// Nothing more: the deployment comes to its end.
     Nothing,
-    /// Only a plan was asked for.
-    Planned,
     /// Ask first.
     Approve,
     /// Go on.
@@ -47,16 +47,25 @@ pub struct Assembled {
     pub plan: Option<DocumentRef>,
     /// The hash that an approval names; none of a rejected change.
     pub hash: Option<String>,
-    /// Modules that change, in order; those that begin together are one batch.
-    pub batches: Vec<Batch>,
+    /// Modules that change and need nothing that does; those that begin together are one batch.
+    pub ready: Vec<Batch>,
+    /// Modules that change after others, in order.
+    pub waiting: Vec<Batch>,
     /// Seconds for which an approval is waited for.
     pub patience: u64,
 }
 
 impl Assembled {
-    /// Of a change that was rejected or cancelled, or that has no plan.
+    /// Of a deployment that has no plan, or was cancelled.
     pub(crate) fn nothing() -> Self {
-        Self { decision: Decision::Nothing, plan: None, hash: None, batches: Vec::new(), patience: 0 }
+        Self {
+            decision: Decision::Nothing,
+            plan: None,
+            hash: None,
+            ready: Vec::new(),
+            waiting: Vec::new(),
+            patience: 0,
+        }
     }
 }
 
@@ -79,12 +88,14 @@ pub(crate) async fn assemble(
                 store.renew(lease, &doing, PLANNING),
                 store.get_document(run),
                 store.modules(layer),
+                store.drift(layer),
             )
         },
         plans(control, parts),
     );
-    let (deployment, _, run, known) = state?;
-    if deployment.cancel.is_some() {
+    let (deployment, lease, run, known, drift) = state?;
+    // It was cancelled, or an earlier try of this step has ended it.
+    if deployment.cancel.is_some() || deployment.status != Status::Running {
         return Ok(Assembled::nothing());
     }
     let refused: Vec<&Refused> = parts.iter().flat_map(|part| &part.refused).collect();
@@ -110,7 +121,8 @@ pub(crate) async fn assemble(
     };
     let rule = LayerSettings::of(&run.layer).map_err(|refusal| refusal.summary())?.approval;
     let (hash, counts, risk) = (plan.hash(), plan.counts(), plan.risk());
-    let document = control.store.put_document(serde_json::to_vec(&plan)?).await?;
+    let bytes = serde_json::to_vec(&plan)?;
+    let document = DocumentRef::of(&bytes);
     let reference = PlanRef {
         hash: hash.clone(),
         document: document.clone(),
@@ -126,36 +138,15 @@ pub(crate) async fn assemble(
     let changing: Vec<&ModulePlan> =
         plan.modules.iter().filter(|module| module.change != ModuleChange::Unchanged).collect();
     let stands = approved == Some(hash.as_str()) && !is_newly_blocked(&plan, deployment.plan.as_ref());
-    let decision = if deployment.action.only_looks() {
-        Decision::Planned
-    } else if changing.is_empty() {
-        Decision::Nothing
-    } else if stands {
+    let decision = if deployment.action.only_looks() || changing.is_empty() {
+        Decision::Ended
+    } else if stands || !needs_approval(&plan, risk, rule.when) {
         Decision::Apply
-    } else if needs_approval(&plan, risk, rule.when) {
+    } else {
         Decision::Approve
-    } else {
-        Decision::Apply
     };
-    let applied = decision == Decision::Apply;
-    let recorded = store.writer(lease);
-    let recorded = recorded.plan_recorded(number, &reference, applied);
-    if applied {
-        tokio::try_join!(recorded, begin(control, lease, number, &run, &plan, &known))?;
-    } else {
-        // What waits for an approval has begun nothing: it is planned again before it is applied.
-        recorded.await?;
-    }
-    if deployment.action == Action::Drift {
-        look::record(control, lease, number, &plan, &left).await?;
-    }
-    let moves = |name: &String| changing.iter().any(|module| module.module == *name);
-    let moving = run.modules.iter().filter(|module| moves(&module.name));
-    let batches = batches(moving.map(|module| {
-        // What does not change is there already: nobody waits for it.
-        let needs: BTreeSet<&String> = module.needs.iter().filter(|need| moves(need)).collect();
-        (module, needs)
-    }));
+    // What waits for an approval has begun nothing: it is planned again before it is applied.
+    let begins = (decision == Decision::Apply).then(|| beginning(number, &run, &plan, &known));
     let message = landfall_plan::summary(counts);
     let (event, message) = match approved {
         None => ("planned", message),
@@ -165,9 +156,31 @@ pub(crate) async fn assemble(
         }
         Some(_) => ("plan-changed", format!("the plan that was approved does not fit any more; now {message}")),
     };
-    control.announce(&deployment, event, &message).await?;
+    let writer = store.writer(&lease);
+    // Nobody reads the document before both are done; when one fails both are done again.
+    tokio::try_join!(
+        store.put_document(bytes),
+        writer.plan_recorded(number, &reference, begins.as_ref()),
+        control.announce(&deployment, event, &message),
+    )?;
+    if deployment.action == Action::Drift {
+        look::record(control, &lease, number, &plan, &left).await?;
+    }
+    if decision == Decision::Ended {
+        let deployment = Deployment { plan: Some(reference), ..deployment };
+        let holder = lease.holder.clone();
+        let ending = Ending { layer, number, execution: &holder, lease: Some(lease.clone()), error: None };
+        control.finish_recorded(&ending, Recorded { deployment, runs: Vec::new(), drift }).await?;
+    }
+    let moves = |name: &String| changing.iter().any(|module| module.module == *name);
+    let moving = run.modules.iter().filter(|module| moves(&module.name));
+    // What does not change is there already: nobody waits for it.
+    let needs = |module: &RunModule| module.needs.iter().filter(|need| moves(need)).cloned().collect::<BTreeSet<_>>();
+    let (ready, waiting): (Vec<_>, Vec<_>) =
+        moving.map(|module| (module, needs(module))).partition(|(_, needs)| needs.is_empty());
+    let (ready, waiting) = (batches(ready.into_iter()), batches(waiting.into_iter()));
     let patience = rule.patience().as_secs();
-    Ok(Assembled { decision, plan: Some(document), hash: Some(hash), batches, patience })
+    Ok(Assembled { decision, plan: Some(document), hash: Some(hash), ready, waiting, patience })
 }
 
 /// The plans that the module functions left.
@@ -229,49 +242,27 @@ fn is_newly_blocked(plan: &Plan, shown: Option<&PlanRef>) -> bool {
     plan.modules.iter().any(ModulePlan::is_blocked) && shown.is_some_and(|shown| shown.risk != "high")
 }
 
-/// Records which modules run. A module that is new gets a record before anything of it is made, so that whatever a
-/// crash leaves is destroyed when the module leaves the config.
-async fn begin(
-    control: &Control,
-    lease: &Lease,
-    number: u64,
-    run: &RunDocument,
-    plan: &Plan,
-    known: &BTreeMap<String, ModuleRecord>,
-) -> Result<(), StateError> {
-    let writer = control.store.writer(lease);
+/// Which modules run. A module that is new gets a record before anything of it is made, so that whatever a crash leaves
+/// is destroyed when the module leaves the config.
+fn beginning(number: u64, run: &RunDocument, plan: &Plan, known: &BTreeMap<String, ModuleRecord>) -> Beginning {
     let new = |module: &&RunModule| module.change != ModuleChange::Destroy && !known.contains_key(&module.name);
-    let records: Vec<ModuleRecord> = run
-        .modules
-        .iter()
-        .filter(new)
-        .map(|module| ModuleRecord {
-            module: module.name.clone(),
-            kind: module.kind.clone(),
-            number,
-            outputs: json!({}),
-            defaults: std::collections::BTreeMap::new(),
-            needs: module.needs.clone(),
-            complete: false,
-        })
-        .collect();
-    let starts = plan
-        .modules
-        .iter()
-        .map(|module| RunStart {
-            module: module.module.clone(),
-            kind: module.kind.clone(),
-            needs: run
-                .modules
-                .iter()
-                .find(|planned| planned.name == module.module)
-                .map(|planned| planned.needs.clone())
-                .unwrap_or_default(),
-            unchanged: module.change == ModuleChange::Unchanged,
-        })
-        .collect();
-    tokio::try_join!(writer.modules_begin(&records), writer.begin_runs(number, starts))?;
-    Ok(())
+    let modules = run.modules.iter().filter(new).map(|module| ModuleRecord {
+        module: module.name.clone(),
+        kind: module.kind.clone(),
+        number,
+        outputs: json!({}),
+        defaults: BTreeMap::new(),
+        needs: module.needs.clone(),
+        complete: false,
+    });
+    let needs = |name: &str| run.modules.iter().find(|planned| planned.name == name).map(|planned| &planned.needs);
+    let runs = plan.modules.iter().map(|module| RunStart {
+        module: module.module.clone(),
+        kind: module.kind.clone(),
+        needs: needs(&module.module).cloned().unwrap_or_default(),
+        unchanged: module.change == ModuleChange::Unchanged,
+    });
+    Beginning { modules: modules.collect(), runs: runs.collect() }
 }
 
 #[cfg(test)]

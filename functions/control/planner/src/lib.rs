@@ -1,8 +1,10 @@
-//! `planner`: from a queued change to the run document, and from the modules' plans to the plan of the layer. Reads
+//! `planner`: from a queued change to the lease and the run document, and from the modules' plans to the plan of the layer. Reads
 //! AWS only through the modules' functions.
 
+mod admit;
 mod assemble;
 mod batch;
+mod begin;
 mod look;
 mod prepare;
 
@@ -13,18 +15,23 @@ use serde::{Deserialize, Serialize};
 
 pub use assemble::{Assembled, Decision};
 pub use batch::Batch;
-pub use prepare::Prepared;
+pub use begin::{Begun, Functions};
 
 /// What the planner is asked to do.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
 pub enum Request {
-    /// Make the run document.
-    Prepare {
-        /// The lease of the deployment.
-        lease: Lease,
+    /// Take the lease and make the run document: before anything else, and again after an approval.
+    Begin {
+        /// Layer.
+        layer: String,
         /// Deployment number.
         number: u64,
+        /// ARN of the execution that will hold the lease.
+        execution: String,
+        /// Hash of the plan that was approved, when it is begun again.
+        #[serde(default)]
+        hash: Option<String>,
     },
     /// Make the plan.
     Assemble {
@@ -32,8 +39,8 @@ pub enum Request {
         lease: Lease,
         /// Deployment number.
         number: u64,
-        /// The run document; none when the change was rejected.
-        run: Option<DocumentRef>,
+        /// The run document.
+        run: DocumentRef,
         /// Plans of the modules.
         parts: Vec<Part>,
         /// Hash of the plan that was approved, when it is planned again before it is applied.
@@ -64,8 +71,8 @@ pub struct Refused {
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
-    /// Of `prepare`.
-    Prepared(Prepared),
+    /// Of `begin`.
+    Begun(Begun),
     /// Of `assemble`.
     Assembled(Assembled),
 }
@@ -76,9 +83,10 @@ pub enum Answer {
 /// When the state cannot be reached; the deployment then ends as failed.
 pub async fn plan(control: Control, request: Request) -> Result<Answer, Error> {
     match request {
-        Request::Prepare { lease, number } => prepare::prepare(&control, &lease, number).await.map(Answer::Prepared),
-        Request::Assemble { run: None, .. } => Ok(Answer::Assembled(Assembled::nothing())),
-        Request::Assemble { lease, number, run: Some(run), parts, approved } => {
+        Request::Begin { layer, number, execution, hash } => {
+            begin::begin(&control, &layer, number, &execution, hash.as_deref()).await.map(Answer::Begun)
+        }
+        Request::Assemble { lease, number, run, parts, approved } => {
             let approved = approved.as_deref();
             assemble::assemble(&control, &lease, number, &run, &parts, approved).await.map(Answer::Assembled)
         }

@@ -7,52 +7,47 @@ use lambda_runtime::Error;
 use landfall_aws::Target;
 use landfall_catalog::{EnvironmentContext, Layer, Scope, support_files};
 use landfall_config::Diagnostic;
-use landfall_control::{ChosenEnvironment, Control, LayerSettings, LoadedFile, Refusal};
+use landfall_control::{ChosenEnvironment, Control, LayerSettings, LoadedFile, Object, Refusal};
 use landfall_plan::{AcceptedDrift, ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{
-    Action, Deployed, Deployment, DocumentRef, DriftRecord, Finished, LayerRecord, Lease, ModuleRecord, StateError,
-    Status,
+    Action, Deployment, DocumentRef, DriftRecord, Finished, LayerRecord, Lease, ModuleRecord, Place, StateError, Status,
 };
-use serde::Serialize;
 
 use crate::batch::{Batch, batches};
 
-/// Answer of `prepare`. A rejected change has neither run document nor target and no module: there is nothing to plan,
-/// and `assemble` answers without a look. An error would be one of the function, and raise its alarm, for what is only
-/// a mistake in somebody's file.
-#[derive(Clone, Debug, Serialize)]
-pub struct Prepared {
-    /// Whether the change was not acceptable; the deployment has ended then.
-    pub rejected: bool,
+/// What a deployment works from.
+pub(crate) struct Prepared {
     /// The run document.
-    pub run: Option<DocumentRef>,
+    pub run: DocumentRef,
     /// Where the layer lives: what every module function makes its clients for.
-    pub target: Option<Target>,
+    pub target: Target,
     /// Modules to plan, those of a kind together.
     pub batches: Vec<Batch>,
-    /// Pinned versions of the control functions.
-    pub functions: Functions,
 }
 
-/// Pinned versions of the control functions.
-#[derive(Clone, Debug, Serialize)]
-pub struct Functions {
-    /// ARN of the planner's version.
-    pub planner: String,
+/// What is recorded of a layer.
+pub(crate) struct Known {
+    pub layer: Option<LayerRecord>,
+    pub modules: BTreeMap<String, ModuleRecord>,
+    pub drift: Vec<DriftRecord>,
 }
 
-/// Prepares a deployment.
-pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Result<Prepared, Error> {
-    let (store, layer) = (&control.store, &lease.layer);
-    let known = async { tokio::try_join!(store.modules(layer), store.layer(layer), store.drift(layer)) };
-    let (deployment, known) = tokio::try_join!(store.deployment(layer, number), known)?;
-    let run = match run(control, &deployment, known).await {
+/// Writes the run document of a deployment, and records where its layer lives before anything of it is made: a destroy
+/// after any crash has to look there. `None` when the change was not acceptable; the deployment has ended then. An error
+/// would be one of the function, and raise its alarm, for what is only a mistake in somebody's file.
+pub(crate) async fn prepare(
+    control: &Control,
+    lease: &Lease,
+    deployment: &Deployment,
+    known: Known,
+    file: Option<Object>,
+) -> Result<Option<Prepared>, Error> {
+    let run = match run(control, deployment, known, file).await {
         Ok(run) => run,
         Err(Refusal::State(error)) => return Err(error.into()),
         Err(refusal) => {
-            reject(control, &deployment, &refusal).await?;
-            let functions = Functions { planner: control.own_version("planner") };
-            return Ok(Prepared { rejected: true, run: None, target: None, batches: Vec::new(), functions });
+            reject(control, deployment, &refusal).await?;
+            return Ok(None);
         }
     };
     // A look needs nothing of another module.
@@ -62,26 +57,31 @@ pub(crate) async fn prepare(control: &Control, lease: &Lease, number: u64) -> Re
         region: run.layer.region.clone(),
         partition: run.partition.clone(),
     };
-    let located = locate(control, &deployment, lease, &run.layer);
-    let (located, run) = tokio::join!(located, control.store.put_document(serde_json::to_vec(&run)?));
-    located?;
-    let run = run?;
-    control.store.writer(lease).run_recorded(number, &run).await?;
-    let functions = Functions { planner: control.own_version("planner") };
-    Ok(Prepared { rejected: false, run: Some(run), target: Some(target), batches, functions })
+    let settings = LayerSettings::of(&run.layer).map_err(|refusal| refusal.summary())?;
+    let lives = (deployment.action == Action::Deploy).then(|| place(&run.layer, &settings));
+    let bytes = serde_json::to_vec(&run)?;
+    // Nobody reads the document before both are done; when one fails both are done again.
+    let run = DocumentRef::of(&bytes);
+    let writer = control.store.writer(lease);
+    tokio::try_join!(control.store.put_document(bytes), writer.run_recorded(deployment.number, &run, lives.as_ref()))?;
+    Ok(Some(Prepared { run, target, batches }))
 }
 
-/// Records where a layer lives, before anything of it is made: a destroy after any crash has to look there.
-async fn locate(control: &Control, deployment: &Deployment, lease: &Lease, layer: &Layer) -> Result<(), Error> {
-    if deployment.action == Action::Deploy {
-        let settings = LayerSettings::of(layer).map_err(|refusal| refusal.summary())?;
-        control.store.writer(lease).layer_deployed(place(layer, &settings)).await?;
+/// The file of a deployment that has one to read.
+///
+/// # Errors
+/// When S3 cannot be reached.
+pub(crate) async fn file(control: &Control, deployment: &Deployment) -> Result<Option<Object>, StateError> {
+    if !matches!(deployment.action, Action::Deploy | Action::Plan) {
+        return Ok(None);
     }
-    Ok(())
+    let source = &deployment.source;
+    let key = source.object.as_deref().unwrap_or(&source.key);
+    control.read_object(key, source.version_id.as_deref()).await
 }
 
-fn place<'a>(layer: &'a Layer, settings: &'a LayerSettings) -> Deployed<'a> {
-    Deployed {
+fn place<'a>(layer: &'a Layer, settings: &'a LayerSettings) -> Place<'a> {
+    Place {
         scope: match layer.scope {
             Scope::Environment => landfall_state::Scope::Environment,
             Scope::Service => landfall_state::Scope::Service,
@@ -90,8 +90,6 @@ fn place<'a>(layer: &'a Layer, settings: &'a LayerSettings) -> Deployed<'a> {
         org_name: &layer.org_name,
         region: &layer.region,
         account_id: &layer.account_id,
-        status: None,
-        config: None,
         freeze_windows: &settings.freeze,
         settings: &layer.settings,
     }
@@ -140,12 +138,14 @@ async fn reject(control: &Control, deployment: &Deployment, refusal: &Refusal) -
     Ok(())
 }
 
-/// What is recorded of a layer: its modules, itself, its drift.
-type Known = (BTreeMap<String, ModuleRecord>, Option<LayerRecord>, Vec<DriftRecord>);
-
-async fn run(control: &Control, deployment: &Deployment, known: Known) -> Result<RunDocument, Refusal> {
+async fn run(
+    control: &Control,
+    deployment: &Deployment,
+    known: Known,
+    file: Option<Object>,
+) -> Result<RunDocument, Refusal> {
     let name = &deployment.layer;
-    let (records, record, drift) = known;
+    let Known { layer: record, modules: records, drift } = known;
     let (layer, environment, files, warnings) = match deployment.action {
         Action::Destroy => (destroyed(&deployment.layer, record), None, Vec::new(), Vec::new()),
         Action::Drift => deployed(control, name, record.as_ref()).await?,
@@ -155,7 +155,7 @@ async fn run(control: &Control, deployment: &Deployment, known: Known) -> Result
         // It never was deployed whole: what was made of it goes.
         Action::Rollback => (destroyed(name, record), None, Vec::new(), Vec::new()),
         Action::Deploy | Action::Plan => {
-            let loaded = load(control, deployment).await?;
+            let loaded = load(control, deployment, file, &records).await?;
             refuse_to_move(&loaded.0, record.as_ref().filter(|_| !records.is_empty()))?;
             refuse_to_turn(&loaded.0, &records)?;
             loaded
@@ -203,16 +203,20 @@ async fn deployed(control: &Control, name: &str, record: Option<&LayerRecord>) -
 
 type LoadedLayer = (Layer, Option<EnvironmentContext>, Vec<SupportFile>, Vec<String>);
 
-async fn load(control: &Control, deployment: &Deployment) -> Result<LoadedLayer, Refusal> {
+async fn load(
+    control: &Control,
+    deployment: &Deployment,
+    file: Option<Object>,
+    records: &BTreeMap<String, ModuleRecord>,
+) -> Result<LoadedLayer, Refusal> {
     let source = &deployment.source;
-    let key = source.object.as_deref().unwrap_or(&source.key);
-    let object = control.read_object(key, source.version_id.as_deref()).await?.ok_or_else(|| {
+    let mut object = file.ok_or_else(|| {
         Refusal::new(
             format!("this version of {} is not in the config bucket any more", source.key),
             "upload the file again",
         )
     })?;
-    let mut object = object;
+    let key = source.object.as_deref().unwrap_or(&source.key);
     // Diagnostics name the file as the user knows it, not the place it was uploaded to.
     object.key.clone_from(&source.key);
     let LoadedFile::Layer(file, text) = control.read_file(&object)? else {
@@ -227,7 +231,7 @@ async fn load(control: &Control, deployment: &Deployment) -> Result<LoadedLayer,
         ));
     }
     let chosen = chosen.as_ref().map(ChosenEnvironment::named);
-    let loaded = control.resolve_layer(&file, &text, chosen).await?;
+    let loaded = control.resolve_known(&file, &text, chosen, records).await?;
     let files = files(control, key, &loaded.resolved.layer).await?;
     let warnings = loaded.resolved.warnings.iter().map(sentence).collect();
     Ok((loaded.resolved.layer, loaded.environment, files, warnings))

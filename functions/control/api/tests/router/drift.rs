@@ -1,6 +1,6 @@
 //! Drift is looked for, shown, accepted and set right.
 
-use landfall_state::{Deployed, DeployedConfig, DocumentRef, DriftSeen, DriftValue, LayerStatus, Scope, Writer};
+use landfall_state::{DeployedConfig, DocumentRef, DriftSeen, DriftValue, Finished, LayerEnd, Outcome, Status};
 use serde_json::{Value, json};
 
 use crate::world::{BOB, World};
@@ -23,30 +23,17 @@ fn queue(attributes: &[(&str, &str)]) -> DriftSeen {
     }
 }
 
-async fn deployed(writer: &Writer<'_>) {
-    let document = DocumentRef { key: "k".to_owned(), sha256: "s".to_owned() };
-    let deployed = Deployed {
-        scope: Scope::Environment,
-        environment: "shop",
-        org_name: "org",
-        region: "us-east-1",
-        account_id: "111122223333",
-        status: Some(LayerStatus::Deployed),
-        config: Some(DeployedConfig { number: 1, version_id: None, document }),
-        freeze_windows: &[],
-        settings: &Value::Null,
-    };
-    writer.layer_deployed(deployed).await.unwrap();
-}
-
 /// A layer that was deployed and at which somebody looked.
 async fn looked_at(seen: &[DriftSeen]) -> World {
     let world = World::new().await;
-    let (_, execution) = world.running("shop").await;
+    let (number, execution) = world.running("shop").await;
     let lease = world.hold("shop", &execution).await;
     let writer = world.control.store.writer(&lease);
-    deployed(&writer).await;
     writer.drift_looked(1, Some(1), seen).await.unwrap();
+    let config = DeployedConfig { number, version_id: None, document: DocumentRef::of(b"{}") };
+    let outcome = Some(Outcome::Changed);
+    let end = Finished { status: Status::Succeeded, outcome, message: None, diagnostics: None };
+    assert!(writer.deployment_ended(number, &end, LayerEnd::Deployed(config), None).await.unwrap());
     world
 }
 

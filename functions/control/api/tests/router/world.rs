@@ -61,7 +61,7 @@ impl World {
             deploy_machine_arn: machine.clone(),
             module_machine_arn: machine.replace("deploy", "module"),
             kinds: ["base", "sqs"].map(str::to_owned).into(),
-            module_versions: std::collections::BTreeMap::new(),
+            versions: std::collections::BTreeMap::new(),
             release: "test".to_owned(),
         };
         let state = landfall_state::Settings { table: "landfall".to_owned(), bucket: bucket.clone() };
@@ -148,7 +148,7 @@ impl World {
     /// The lease of an environment.
     pub(crate) async fn hold(&self, layer: &str, holder: &str) -> Lease {
         let ttl = Duration::from_secs(600);
-        let request = AcquireRequest { layer, environment: None, holder, doing: "applying", ttl };
+        let request = AcquireRequest { layer, environment: None, holder, doing: "applying", ttl, plans: None };
         self.control.store.acquire(request).await.unwrap()
     }
 }

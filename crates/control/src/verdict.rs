@@ -2,10 +2,10 @@
 
 use landfall_state::{Action, Deployment, Finished, Outcome, Run, RunStatus, Status};
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// Begin of the name of the error of an execution that died.
-pub(crate) const DIED: &str = "Execution.";
+pub const DIED: &str = "Execution.";
 
 /// | error | runs | status |
 /// |---|---|---|

@@ -3,10 +3,10 @@
 //! and replaces nothing that stores data, asks nobody, and yields to a change that waits.
 
 use lambda_runtime::Error;
-use landfall_control::{Control, LayerSettings, OnFailure};
-use landfall_state::{Action, Actor, Deployment, Finished, Lease, NewChange, Run, Source, StateError, Status};
+use landfall_state::{Action, Actor, Deployment, Finished, LayerEnd, NewChange, Run, Source, StateError, Status};
 
-use crate::finish::run_document;
+use crate::entry::Control;
+use crate::layer_settings::{LayerSettings, OnFailure};
 
 /// Who asks for a rollback.
 const ACTOR: &str = "landfall: on_failure";
@@ -24,7 +24,7 @@ pub(crate) async fn queue(
     if deployment.action != Action::Deploy || end.status != Status::Failed || !began {
         return Ok(None);
     }
-    let Some((run, _)) = run_document(control, deployment).await? else { return Ok(None) };
+    let Some((run, _)) = control.run_document(deployment).await? else { return Ok(None) };
     if LayerSettings::of(&run.layer).map_err(|refusal| refusal.summary())?.on_failure != OnFailure::Rollback {
         return Ok(None);
     }
@@ -39,7 +39,7 @@ pub(crate) async fn queue(
         nonce: format!("rollback of {}", deployment.id()),
         ..NewChange::new(&deployment.layer, Action::Rollback, source, Actor(ACTOR.to_owned()))
     };
-    match control.queue(change).await {
+    match control.queue(change, None).await {
         Ok(queued) => Ok(Some(format!("rolled back by {}", queued.deployment.id()))),
         Err(StateError::Conflict { what }) => Ok(Some(format!("not rolled back: {what}"))),
         Err(error) => Err(error.into()),
@@ -47,22 +47,19 @@ pub(crate) async fn queue(
 }
 
 /// What the layer is after a rollback: as it was deployed last. One that never was is gone when nothing of it is left.
-pub(crate) async fn record(
+pub(crate) async fn becomes(
     control: &Control,
     deployment: &Deployment,
     end: &Finished,
-    lease: &Lease,
-) -> Result<(), Error> {
+) -> Result<LayerEnd, StateError> {
     let (store, layer) = (&control.store, &deployment.layer);
-    let Some(record) = store.layer(layer).await? else { return Ok(()) };
     if end.status != Status::Succeeded {
-        return Ok(());
+        return Ok(LayerEnd::AsItWas);
     }
-    let writer = store.writer(lease);
-    if record.config.is_some() {
-        writer.layer_rolled_back().await?;
-    } else if store.modules(layer).await?.is_empty() {
-        writer.layer_destroyed(lease.environment.as_deref()).await?;
-    }
-    Ok(())
+    let (record, modules) = tokio::try_join!(store.layer(layer), store.modules(layer))?;
+    Ok(match record {
+        Some(record) if record.config.is_some() => LayerEnd::RolledBack,
+        Some(_) if modules.is_empty() => LayerEnd::Destroyed,
+        Some(_) | None => LayerEnd::AsItWas,
+    })
 }

@@ -1,0 +1,213 @@
+//! Taking a lease: the layer's own, and for a service a share of its environment's, both or none.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::deployment::{Phase, phase};
+use crate::error::StateError;
+use crate::keys;
+use crate::lease::{Lease, LeaseRecord, at, ends, held};
+use crate::store::{Store, Write, number, text};
+
+/// [`LeaseRecord::may_take`] as DynamoDB checks it.
+const MAY_TAKE: &str = "(attribute_not_exists(holder) OR expires_ms <= :now) AND \
+                        (attribute_not_exists(quiet_until) OR quiet_until <= :now) OR holder = :holder";
+/// [`LeaseRecord::is_held`] negated, as DynamoDB checks it.
+const IS_FREE: &str = "attribute_not_exists(holder) OR expires_ms <= :now";
+/// Shared leases that one transaction removes at most; DynamoDB takes 100 items in all.
+const AT_ONCE: usize = 90;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct AcquireRequest<'a> {
+    /// Layer.
+    pub layer: &'a str,
+    /// Environment of a service; `None` for an environment.
+    pub environment: Option<&'a str>,
+    /// Who will hold it.
+    pub holder: &'a str,
+    /// What for, for those who have to wait.
+    pub doing: &'a str,
+    /// How long, from now.
+    pub ttl: Duration,
+    /// The deployment that plans from then on, recorded in the same transaction.
+    pub plans: Option<u64>,
+}
+
+/// What was read of a layer's lease. What changes after that is noticed by whoever takes it.
+#[derive(Debug)]
+pub struct SeenLease {
+    record: LeaseRecord,
+    shares: Vec<Shared>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Shared {
+    service: String,
+    holder: String,
+    /// Token of the service's own lease.
+    token: u64,
+    since: i64,
+    expires_ms: i64,
+}
+
+impl Store {
+    /// Takes the lease of a layer, and for a service a shared one of its environment, both or none. The token grows
+    /// with every take, also when the same holder takes it again.
+    ///
+    /// # Errors
+    /// [`StateError::LeaseHeld`] naming who is in the way.
+    pub async fn acquire(&self, request: AcquireRequest<'_>) -> Result<Lease, StateError> {
+        let seen = self.seen_lease(request.layer).await?;
+        self.acquire_seen(request, seen).await
+    }
+
+    /// Reads the lease of a layer, for [`Store::acquire_seen`].
+    pub async fn seen_lease(&self, layer: &str) -> Result<SeenLease, StateError> {
+        let pk = keys::layer(layer);
+        let (record, shares) = tokio::try_join!(self.lease_record(layer), self.query(&pk, "SHARED#"))?;
+        Ok(SeenLease { record, shares })
+    }
+
+    /// [`Store::acquire`] of a lease that was read before. When it succeeds at once nobody has held the lease since it
+    /// was read, so whatever is written under it was there already.
+    ///
+    /// # Errors
+    /// As [`Store::acquire`]; [`StateError::Conflict`] when the deployment that is to plan does not run any more.
+    pub async fn acquire_seen(&self, request: AcquireRequest<'_>, seen: SeenLease) -> Result<Lease, StateError> {
+        let mut seen = Some(seen);
+        for _ in 0..20 {
+            let SeenLease { record, shares } = match seen.take() {
+                Some(seen) => seen,
+                None => self.seen_lease(request.layer).await?,
+            };
+            let now = self.now().as_millisecond();
+            if !record.may_take(request.holder, now) {
+                return Err(held(request.layer, &record));
+            }
+            let expires = ends(now, request.ttl);
+            let mut writes = vec![take(&request, &record, now, expires)];
+            match request.environment {
+                Some(environment) => writes.extend(share(&request, environment, record.token + 1, now, expires)?),
+                None => {
+                    let ended = ended_shares(request.layer, &shares, now)?;
+                    if ended.len() > AT_ONCE {
+                        self.transact(ended.into_iter().take(AT_ONCE).collect()).await?;
+                        continue;
+                    }
+                    writes.extend(ended);
+                }
+            }
+            let begin = writes.len();
+            if let Some(plans) = request.plans {
+                writes.push(phase(request.layer, plans, Phase::Planning, None)?);
+            }
+            match self.transact(writes).await? {
+                None => {
+                    return Ok(Lease {
+                        layer: request.layer.to_owned(),
+                        token: record.token + 1,
+                        holder: request.holder.to_owned(),
+                        expires_at: at(expires),
+                        environment: request.environment.map(str::to_owned),
+                    });
+                }
+                Some(1) if request.environment.is_some() => {
+                    let environment = request.environment.unwrap_or_default();
+                    let record = self.lease_record(environment).await?;
+                    if record.is_held(now) {
+                        return Err(held(environment, &record));
+                    }
+                }
+                Some(index) if index == begin => {
+                    let number = request.plans.unwrap_or_default();
+                    return Err(StateError::conflict(format!("deployment {}/{number} does not run", request.layer)));
+                }
+                // Somebody else took or shared it in between: look again.
+                Some(_) => {}
+            }
+        }
+        Err(StateError::conflict(format!("the lease of layer {} changes too often", request.layer)))
+    }
+}
+
+/// Takes the lease whose record was read, if nothing of it changed since.
+fn take(request: &AcquireRequest<'_>, record: &LeaseRecord, now: i64, expires: i64) -> Write {
+    let (environment, forget) = if request.environment.is_some() {
+        (", environment = :environment", " REMOVE cancelled, quiet_until, quiet_for")
+    } else {
+        ("", " REMOVE environment, cancelled, quiet_until, quiet_for")
+    };
+    let take = Write::update(
+        keys::layer(request.layer),
+        keys::LEASE,
+        format!(
+            "SET holder = :holder, since = :now, expires_ms = :expires, doing = :doing, layer = :layer, \
+             shared_version = if_not_exists(shared_version, :zero){environment}{forget} ADD #token :one"
+        ),
+    )
+    .when(format!(
+        "({MAY_TAKE}) AND (attribute_not_exists(shared_version) OR shared_version = :shared) AND \
+         (attribute_not_exists(#token) OR #token = :seen)"
+    ))
+    .name("#token", "token")
+    .value(":holder", text(request.holder))
+    .value(":now", number(now))
+    .value(":expires", number(expires))
+    .value(":doing", text(request.doing))
+    .value(":layer", text(request.layer))
+    .value(":zero", number(0))
+    .value(":one", number(1))
+    .value(":seen", number(record.token))
+    .value(":shared", number(record.shared_version));
+    match request.environment {
+        Some(environment) => take.value(":environment", text(environment)),
+        None => take,
+    }
+}
+
+/// Takes a shared lease of a service's environment, if nobody holds the environment.
+fn share(
+    request: &AcquireRequest<'_>,
+    environment: &str,
+    token: u64,
+    now: i64,
+    expires: i64,
+) -> Result<[Write; 2], StateError> {
+    let shared = Shared {
+        service: request.layer.to_owned(),
+        holder: request.holder.to_owned(),
+        token,
+        since: now,
+        expires_ms: expires,
+    };
+    let free = Write::update(keys::layer(environment), keys::LEASE, "ADD shared_version :one")
+        .when(IS_FREE)
+        .value(":one", number(1))
+        .value(":now", number(now));
+    Ok([free, Write::put(keys::layer(environment), keys::shared(request.layer), &shared)?])
+}
+
+/// The removal of the shared leases of an environment that have ended.
+///
+/// # Errors
+/// [`StateError::LeaseHeld`] naming the oldest one that has not.
+fn ended_shares(environment: &str, all: &[Shared], now: i64) -> Result<Vec<Write>, StateError> {
+    let live = all.iter().filter(|shared| shared.expires_ms > now).min_by_key(|shared| shared.since);
+    if let Some(shared) = live {
+        return Err(StateError::LeaseHeld {
+            layer: environment.to_owned(),
+            holder: shared.holder.clone(),
+            since: at(shared.since),
+            expires_at: at(shared.expires_ms),
+            doing: format!("deploying {}", shared.service),
+        });
+    }
+    let remove = |shared: &Shared| {
+        Write::delete(keys::layer(environment), keys::shared(&shared.service))
+            .when("attribute_not_exists(pk) OR expires_ms <= :now")
+            .value(":now", number(now))
+    };
+    Ok(all.iter().map(remove).collect())
+}

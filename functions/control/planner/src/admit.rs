@@ -1,0 +1,140 @@
+//! Taking the lease of a deployment: when it may be taken, and how long to wait when it may not.
+
+use std::time::Duration;
+
+use lambda_runtime::Error;
+use landfall_control::Control;
+use landfall_state::{
+    AcquireRequest, Action, Deployment, Finished, LayerRecord, Lease, Phase, Scope, SeenLease, StateError, Status,
+};
+
+/// Life of the lease until the first step renews it: planning reads AWS for at most the time of one function. A holder
+/// that dies is noticed by the end of its execution, not by the end of its lease.
+const TTL: Duration = Duration::from_secs(330);
+
+/// Whether a deployment has the lease.
+pub(crate) enum Admission {
+    /// It has.
+    Admitted(Lease),
+    /// Not yet: try again after so many seconds.
+    NotYet {
+        /// Seconds.
+        retry_after: i64,
+        /// For whom it waits.
+        reason: String,
+    },
+    /// There is nothing to take it for any more.
+    Over,
+}
+
+/// Seconds between two tries to take a lease that is held, after so many seconds of waiting. A short wait ends soon,
+/// one of hours looks once a minute, and one of the nine days that an execution may take has about 1,500 tries of nine
+/// events: far from the 25,000 that a history may have
+/// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
+fn retry_after(waited: i64) -> i64 {
+    (waited / 10).clamp(1, 60).max(waited / 300)
+}
+
+/// Whether there is nothing to take a lease for any more, because the deployment was cancelled or its environment still
+/// has services: the execution then goes to its end. An error would be one of the function, and raise its alarm, for
+/// what is only somebody's wish or mistake.
+pub(crate) async fn is_over(control: &Control, deployment: &Deployment) -> Result<bool, Error> {
+    if deployment.status != Status::Running || deployment.cancel.is_some() {
+        return Ok(true);
+    }
+    Ok(deployment.action == Action::Destroy && has_services(control, deployment).await?)
+}
+
+/// Takes the lease, or says why not yet.
+pub(crate) async fn admit(
+    control: &Control,
+    deployment: &Deployment,
+    record: Option<&LayerRecord>,
+    execution: &str,
+    seen: SeenLease,
+) -> Result<Admission, Error> {
+    let environment = environment_of(deployment, record);
+    if let Some(environment) = &environment
+        && let Some(busy) = control.busy_with(environment).await?
+    {
+        return not_yet(control, deployment, format!("waits for environment {environment}: {}", doing(&busy))).await;
+    }
+    let doing = doing(deployment);
+    let request = AcquireRequest {
+        layer: &deployment.layer,
+        environment: environment.as_deref(),
+        holder: execution,
+        doing: &doing,
+        ttl: TTL,
+        plans: Some(deployment.number),
+    };
+    match control.store.acquire_seen(request, seen).await {
+        Ok(lease) => Ok(Admission::Admitted(lease)),
+        Err(StateError::LeaseHeld { layer: held, doing, .. }) => {
+            not_yet(control, deployment, format!("waits for {held}: {doing}")).await
+        }
+        // It was cancelled in this moment.
+        Err(StateError::Conflict { .. })
+            if control.store.deployment(&deployment.layer, deployment.number).await?.status.is_final() =>
+        {
+            Ok(Admission::Over)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What a deployment does, for those that wait for it.
+fn doing(deployment: &Deployment) -> String {
+    let verb = match deployment.action {
+        Action::Deploy => "deploying",
+        Action::Plan => "planning",
+        Action::Drift => "looking at",
+        Action::Rollback => "rolling back",
+        Action::Destroy => "destroying",
+    };
+    format!("{verb} {}", deployment.id())
+}
+
+/// Records for whom the deployment waits, and says when to try again.
+async fn not_yet(control: &Control, deployment: &Deployment, reason: String) -> Result<Admission, Error> {
+    control.store.phase(&deployment.layer, deployment.number, Phase::Admitting, Some(&reason)).await?;
+    let waited = control.store.now().duration_since(deployment.started_at.unwrap_or(deployment.created_at));
+    Ok(Admission::NotYet { retry_after: retry_after(waited.as_secs()), reason })
+}
+
+/// The environment of a service: as it was chosen, else as it was deployed.
+fn environment_of(deployment: &Deployment, record: Option<&LayerRecord>) -> Option<String> {
+    let deployed =
+        || record.filter(|record| record.scope == Some(Scope::Service)).and_then(|record| record.environment.clone());
+    deployment.environment_choice.clone().or_else(deployed)
+}
+
+/// An environment is not destroyed while services live in it: ends the deployment as rejected, and answers whether it
+/// did.
+async fn has_services(control: &Control, deployment: &Deployment) -> Result<bool, Error> {
+    let layer = &deployment.layer;
+    let alive = control.store.living_services(layer).await?;
+    if alive.is_empty() {
+        return Ok(false);
+    }
+    let message = format!("environment {layer} still has services: {}; destroy them first", alive.join(", "));
+    let end = Finished { status: Status::Rejected, outcome: None, message: Some(message), diagnostics: None };
+    control.store.finish(layer, deployment.number, end).await?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_of_nine_days_stays_far_from_the_longest_history() {
+        let (mut waited, mut tries) = (0, 0);
+        while waited < 777_600 {
+            waited += retry_after(waited);
+            tries += 1;
+        }
+        assert!(tries * 9 < 15_000, "{tries} tries");
+        assert_eq!((retry_after(0), retry_after(50), retry_after(3600)), (1, 5, 60));
+    }
+}
