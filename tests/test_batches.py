@@ -23,10 +23,13 @@ def executions(landfall, name: str) -> list[str]:
 
 def test_one_that_fails_keeps_none_of_the_others_from_its_end(slow):  # noqa: F811
     layer = slow.name("batch")
+    slow.proxy.reset()
     slow.proxy.set(rule("error", operation="CreateQueue", with_={"status": 400, "code": "InvalidAttributeValue"}))
     ended = slow.deploy(f"{layer}.yaml", config(layer, THREE), layer)
     assert ended["status"] == "failed"
-    assert len(executions(slow, "-a-and-2-more")) == 1, "one execution for the three of them"
+    # The run when they are planned, the run and the plan when they are made: one invocation each for the three of them.
+    assert len(slow.proxy.calls(function="sqs", service="s3", operation="GetObject")) == 3
+    assert not executions(slow, "-a-and-2-more"), "what waits for nothing needs no execution of its own"
     runs = {run["module"]: run["status"] for run in slow.get(f"/layers/{layer}/deployments/{ended['number']}")["runs"]}
     assert sorted(runs.values()) == ["done", "done", "failed"]
     assert queues(slow, layer) == sorted(name for name, status in runs.items() if status == "done")
@@ -53,6 +56,27 @@ def test_what_needs_one_of_them_does_not_wait_for_the_others(slow):  # noqa: F81
     done = [event["module"] for event in events if event["kind"] == "module-done"]
     quick, slower = done[0], {"a": "b", "b": "a"}[done[0]]
     assert done == [quick, f"fed{quick}", slower, f"fed{slower}"]
+
+
+def test_what_waits_for_others_waits_in_one_execution(slow):  # noqa: F811
+    layer = slow.name("waits")
+    waiting = "".join(f"  - {{ name: {name}, type: sqs, depends_on: [first] }}\n" for name in ("wa", "wb", "wc"))
+    text = config(layer, "modules:\n  - { name: first, type: sqs }\n" + waiting)
+    assert slow.deploy(f"{layer}.yaml", text, layer)["status"] == "succeeded"
+    assert queues(slow, layer) == ["first", "wa", "wb", "wc"]
+    assert len(executions(slow, "-wa-and-2-more")) == 1 and not executions(slow, "-first")
+
+
+def test_what_aws_takes_its_time_for_goes_on_in_an_execution_of_its_own(slow):  # noqa: F811
+    layer = slow.name("patient")
+    slow.proxy.reset()
+    slow.proxy.set(rule("error", operation="CreateQueue", with_={"status": 400, "code": "QueueDeletedRecently"}))
+    begun = slow.deployment_of(layer, slow.upload(f"{layer}.yaml", config(layer, "modules:\n  - { name: tardy, type: sqs }\n")))
+    ended = over(slow, layer, begun["number"])
+    assert ended["status"] == "succeeded", ended
+    assert queues(slow, layer) == ["tardy"]
+    assert len(executions(slow, "-tardy")) == 1
+    assert slow.proxy.struck() == 1
 
 
 def test_few_calls_of_the_table_for_many_modules(slow):  # noqa: F811

@@ -37,15 +37,34 @@ def follows(states: dict, path: list[str]) -> bool:
     return True
 
 
+def maps() -> dict[str, dict]:
+    """The two Maps of the modules that change: those that begin at once, and those that wait for others."""
+    branches = machine("deploy")["States"]["Modules"]["Branches"]
+    return {name: state for branch in branches for name, state in branch["States"].items()}
+
+
 def test_a_module_that_changes_costs_at_most_25_events():
     """Of a module that is the only one of its batch; a batch costs the same, however many modules it has."""
     states = machine("module")["States"]
     path = ["Await", "Reconcile", "Stepped", "Done"]
     assert follows(states, path) and machine("module")["StartAt"] == path[0]
-    parent = machine("deploy")["States"]["Modules"]["ItemProcessor"]
+    parent = maps()["Waiting"]["ItemProcessor"]
     total = EXECUTION + events(states, path) + ITERATION + events(parent["States"], [parent["StartAt"]])
     assert parent["States"][parent["StartAt"]].get("End") is True
     assert total <= 25, total
+
+
+def test_a_module_that_waits_for_nothing_costs_no_execution():
+    ready = maps()["Ready"]["ItemProcessor"]
+    path = ["FirstStep", "Stepped", "Over"]
+    assert follows(ready["States"], path) and ready["StartAt"] == path[0]
+    assert ITERATION + events(ready["States"], path) == 11
+    # What AWS works on for long goes on in an execution of its own: a history has room for 25,000 events.
+    assert follows(ready["States"], ["FirstStep", "Stepped", "WaitForAws", "GoOn"])
+    assert ready["States"]["GoOn"]["Resource"].endswith("startExecution.sync:2")
+    assert ready["States"]["FirstStep"]["Arguments"]["Payload"].keys() == (
+        machine("module")["States"]["Reconcile"]["Arguments"]["Payload"].keys()
+    )
 
 
 def test_a_module_that_does_not_change_costs_nothing_beyond_its_plan():
@@ -53,14 +72,17 @@ def test_a_module_that_does_not_change_costs_nothing_beyond_its_plan():
     plan = states["PlanModules"]["ItemProcessor"]
     assert plan["States"][plan["StartAt"]].get("End") is True
     assert ITERATION + events(plan["States"], [plan["StartAt"]]) == 7
-    # Only modules that change are in the second Map: the planner leaves the others out.
-    assert states["Modules"]["Items"] == "{% $batches %}"
+    # Only modules that change are in the other Maps: the planner leaves the others out.
+    assert {name: state["Items"] for name, state in maps().items()} == {
+        "Ready": "{% $ready %}",
+        "Waiting": "{% $waiting %}",
+    }
 
 
 def test_every_failure_of_a_deployment_leads_to_its_end():
     states = machine("deploy")["States"]
     for name, state in states.items():
-        if state["Type"] in ("Task", "Map") and name != "Finish":
+        if state["Type"] in ("Task", "Map", "Parallel") and name != "Finish":
             caught = [catch for catch in state.get("Catch", []) if "States.ALL" in catch["ErrorEquals"]]
             assert caught and caught[-1]["Next"] == "Finish", name
     assert states["Finish"]["Retry"][0]["ErrorEquals"] == ["States.ALL"]
