@@ -1,10 +1,8 @@
-//! The protocol of lease and journal as a model that is searched exhaustively: two holders that stall, crash and wake
-//! whenever it hurts, clocks that differ, an operator who unlocks. The conditions are those of the store itself.
-//!
-//! The model also loses its guards one by one, and must then find the accident that each of them prevents.
+//! Two holders of one lease that stall, crash and wake whenever it hurts, clocks that differ, an operator who unlocks or
+//! cancels: what each step does.
 
 use landfall_state::LeaseRecord;
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 /// Life of a lease, in ticks of the clock.
 const TTL: i64 = 3;
@@ -13,41 +11,51 @@ const END: i64 = 6;
 /// Takeovers are searched up to this token.
 const TOKENS: u64 = 3;
 /// A holder does not begin a call so close to the end of its lease.
-const MARGIN: i64 = 1;
+pub(crate) const MARGIN: i64 = 1;
 const NAMES: [&str; 2] = ["first", "second"];
 
 /// What is modelled, and which guards hold.
 #[derive(Clone, Debug)]
-struct Protocol {
+pub(crate) struct Protocol {
     /// How far the clock of each holder is behind.
-    lag: [i64; 2],
+    pub(crate) lag: [i64; 2],
     /// Whether AWS knows the resource by a name of its own, and so refuses a second one.
-    named: bool,
+    pub(crate) named: bool,
     /// Whether an operator may unlock while the holder runs.
-    forced_unlock: bool,
-    guards: Guards,
+    pub(crate) forced_unlock: bool,
+    /// Whether an operator may cancel what the holder does.
+    pub(crate) cancel: bool,
+    pub(crate) guards: Guards,
 }
 
 #[derive(Clone, Debug)]
-struct Guards {
+pub(crate) struct Guards {
     /// A write counts only under the newest token of a live lease.
-    token_in_writes: bool,
+    pub(crate) token_in_writes: bool,
     /// Taking a lease makes the token grow.
-    token_grows: bool,
+    pub(crate) token_grows: bool,
     /// Taking a lease fails when it changed since it was read.
-    take_sees_changes: bool,
+    pub(crate) take_sees_changes: bool,
     /// A rerun looks the resource up before it makes one.
-    lookup: bool,
+    pub(crate) lookup: bool,
     /// A call is not begun when the lease is about to end.
-    deadline: bool,
+    pub(crate) deadline: bool,
+    /// An intent is refused once the deployment was cancelled.
+    pub(crate) cancel_in_intents: bool,
 }
 
-const ALL: Guards =
-    Guards { token_in_writes: true, token_grows: true, take_sees_changes: true, lookup: true, deadline: true };
+pub(crate) const ALL: Guards = Guards {
+    token_in_writes: true,
+    token_grows: true,
+    take_sees_changes: true,
+    lookup: true,
+    deadline: true,
+    cancel_in_intents: true,
+};
 
 /// Where a holder stands. It may stall before each step for any time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum At {
+pub(crate) enum At {
     /// It has no lease.
     Outside,
     /// It read the lease at a moment of its clock.
@@ -62,17 +70,19 @@ enum At {
     Made(Held),
     /// It recorded the resource.
     Recorded(Held),
+    /// It was told that its deployment is cancelled.
+    Told(Held),
 }
 
 /// A lease as its holder knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Held {
-    token: u64,
+pub(crate) struct Held {
+    pub(crate) token: u64,
     ends: i64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-enum Journal {
+pub(crate) enum Journal {
     #[default]
     Empty,
     Intent,
@@ -80,11 +90,13 @@ enum Journal {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct World {
+pub(crate) struct World {
     now: i64,
     token: u64,
     holder: Option<usize>,
     expires: i64,
+    /// The deployment of the holder was cancelled.
+    cancelled: bool,
     journal: Journal,
     /// How often AWS made the resource.
     made: u8,
@@ -92,6 +104,7 @@ struct World {
     /// Highest token that was ever given out.
     highest: u64,
     unlocks: u8,
+    cancels: u8,
     crashes: u8,
     /// A write succeeded of one who does not hold the lease any more.
     stale_write: bool,
@@ -99,10 +112,14 @@ struct World {
     token_reused: bool,
     /// Two holders took the same lease at the same time.
     taken_twice: bool,
+    /// Something was begun under a lease after its deployment was cancelled.
+    begun_too_late: bool,
+    /// A holder whose lease lives could not record what it had begun.
+    not_recorded: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Act {
+pub(crate) enum Act {
     Tick,
     Step(usize),
     Renew(usize),
@@ -112,6 +129,7 @@ enum Act {
     /// The execution dies with everything it knew.
     Die(usize),
     Unlock,
+    Cancel,
 }
 
 impl World {
@@ -120,6 +138,7 @@ impl World {
             token: self.token,
             holder: self.holder.map(|holder| NAMES[holder].to_owned()),
             expires_ms: self.expires,
+            cancelled: self.cancelled,
             ..LeaseRecord::default()
         }
     }
@@ -127,9 +146,12 @@ impl World {
     fn held(&self, who: usize) -> Option<Held> {
         match self.at[who] {
             At::Outside | At::Read { .. } => None,
-            At::Begin(held) | At::Missing(held) | At::Intended(held) | At::Made(held) | At::Recorded(held) => {
-                Some(held)
-            }
+            At::Begin(held)
+            | At::Missing(held)
+            | At::Intended(held)
+            | At::Made(held)
+            | At::Recorded(held)
+            | At::Told(held) => Some(held),
         }
     }
 }
@@ -140,11 +162,20 @@ impl Protocol {
     }
 
     /// One conditional write to the state. Whether it counted.
-    fn write(&self, world: &mut World, who: usize, held: Held) -> bool {
-        let counts = !self.guards.token_in_writes || world.lease().admits(held.token, self.now(world, who));
+    fn write(&self, world: &mut World, who: usize, held: Held, begins: bool) -> bool {
+        let (lease, now) = (world.lease(), self.now(world, who));
+        let admitted = if begins && self.guards.cancel_in_intents {
+            lease.lets_begin(held.token, now)
+        } else {
+            lease.admits(held.token, now)
+        };
+        let counts = !self.guards.token_in_writes || admitted;
+        let holds = held.token == world.token && world.holder == Some(who);
         if counts && (held.token < world.highest || world.holder != Some(who)) {
             world.stale_write = true;
         }
+        world.begun_too_late |= counts && begins && holds && world.cancelled;
+        world.not_recorded |= !counts && !begins && holds && now < world.expires;
         counts
     }
 
@@ -162,7 +193,7 @@ impl Protocol {
         }
         world.token_reused |= world.token <= world.highest;
         world.highest = world.highest.max(world.token);
-        (world.holder, world.expires) = (Some(who), now + TTL);
+        (world.holder, world.expires, world.cancelled) = (Some(who), now + TTL, false);
         At::Begin(Held { token: world.token, ends: now + TTL })
     }
 
@@ -178,8 +209,10 @@ impl Protocol {
             At::Begin(held) if self.guards.lookup && world.made > 0 => At::Made(held),
             At::Begin(held) => At::Missing(held),
             At::Missing(held) => {
-                if !self.write(world, who, held) {
-                    return Some(At::Outside);
+                if !self.write(world, who, held, true) {
+                    // Whether it was cancelled or has lost its lease is what the lease says.
+                    let told = world.cancelled && world.lease().admits(held.token, now);
+                    return Some(if told { At::Told(held) } else { At::Outside });
                 }
                 world.journal = Journal::Intent;
                 At::Intended(held)
@@ -195,13 +228,13 @@ impl Protocol {
                 At::Made(held)
             }
             At::Made(held) => {
-                if !self.write(world, who, held) {
+                if !self.write(world, who, held, false) {
                     return Some(At::Outside);
                 }
                 world.journal = Journal::Applied;
                 At::Recorded(held)
             }
-            At::Recorded(_) => return None,
+            At::Recorded(_) | At::Told(_) => return None,
         })
     }
 }
@@ -216,15 +249,19 @@ impl Model for Protocol {
             token: 0,
             holder: None,
             expires: 0,
+            cancelled: false,
             journal: Journal::Empty,
             made: 0,
             at: [At::Outside, At::Outside],
             highest: 0,
             unlocks: 0,
+            cancels: 0,
             crashes: 0,
             stale_write: false,
             token_reused: false,
             taken_twice: false,
+            begun_too_late: false,
+            not_recorded: false,
         }]
     }
 
@@ -243,6 +280,9 @@ impl Model for Protocol {
         }
         if world.unlocks < 1 && world.holder.is_some() {
             actions.push(Act::Unlock);
+        }
+        if self.cancel && world.cancels < 1 && world.lease().is_held(world.now) {
+            actions.push(Act::Cancel);
         }
     }
 
@@ -264,7 +304,8 @@ impl Model for Protocol {
                     | At::Missing(known)
                     | At::Intended(known)
                     | At::Made(known)
-                    | At::Recorded(known) => {
+                    | At::Recorded(known)
+                    | At::Told(known) => {
                         *known = held;
                     }
                     At::Outside | At::Read { .. } => return None,
@@ -273,7 +314,7 @@ impl Model for Protocol {
             Act::Release(who) => {
                 let held = world.held(who)?;
                 if world.token == held.token && world.holder == Some(who) {
-                    (world.holder, world.expires) = (None, 0);
+                    (world.holder, world.expires, world.cancelled) = (None, 0, false);
                 }
                 world.at[who] = At::Outside;
             }
@@ -292,8 +333,12 @@ impl Model for Protocol {
                 }
                 world.token += 1;
                 world.highest = world.highest.max(world.token);
-                (world.holder, world.expires) = (None, 0);
+                (world.holder, world.expires, world.cancelled) = (None, 0, false);
                 world.unlocks += 1;
+            }
+            Act::Cancel => {
+                world.cancelled = true;
+                world.cancels += 1;
             }
         }
         (world != *last).then_some(world)
@@ -304,7 +349,7 @@ impl Model for Protocol {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
+        let mut properties = vec![
             Property::always("only the newest token writes", |_, world: &World| !world.stale_write),
             Property::always("one create per resource", |_, world: &World| world.made <= 1),
             Property::always("tokens only grow", |_, world: &World| !world.token_reused),
@@ -312,6 +357,8 @@ impl Model for Protocol {
             Property::always("a recorded resource exists", |_, world: &World| {
                 world.journal != Journal::Applied || world.made > 0
             }),
+            Property::always("what was cancelled begins nothing", |_, world: &World| !world.begun_too_late),
+            Property::always("what was begun is recorded, cancelled or not", |_, world: &World| !world.not_recorded),
             // Without these the search would prove nothing.
             Property::sometimes("a second holder records what a dead one made", |_, world: &World| {
                 world.crashes > 0 && world.made == 1 && matches!(world.at[1], At::Recorded(held) if held.token > 1)
@@ -319,71 +366,20 @@ impl Model for Protocol {
             Property::sometimes("a stalled holder wakes after its lease was taken over", |_, world: &World| {
                 matches!(world.at[0], At::Intended(held) if held.token < world.token) && world.holder == Some(1)
             }),
-        ]
+        ];
+        if self.cancel {
+            properties.extend([
+                Property::sometimes("a holder records what it had begun when it was cancelled", |_, world: &World| {
+                    world.cancelled && matches!(world.at[0], At::Recorded(held) if held.token == world.token)
+                }),
+                Property::sometimes("a cancelled holder is told before it begins", |_, world: &World| {
+                    matches!(world.at[0], At::Told(_)) && world.made == 0
+                }),
+                Property::sometimes("the holder after a cancelled one works freely", |_, world: &World| {
+                    matches!(world.at[0], At::Told(_)) && matches!(world.at[1], At::Recorded(_))
+                }),
+            ]);
+        }
+        properties
     }
-}
-
-fn search(protocol: &Protocol) -> impl Checker<Protocol> {
-    protocol.clone().checker().threads(2).spawn_bfs().join()
-}
-
-/// The accident that is found, as a list of what happened.
-fn accident(protocol: Protocol, property: &'static str) -> Vec<Act> {
-    let only = std::iter::once(property).collect();
-    let found = protocol.checker().threads(2).finish_when(HasDiscoveries::AnyOf(only)).spawn_bfs().join();
-    let path = found.discovery(property).unwrap_or_else(|| panic!("nothing goes wrong: {property}"));
-    path.into_actions()
-}
-
-const UNNAMED: Protocol = Protocol { lag: [MARGIN, 0], named: false, forced_unlock: false, guards: ALL };
-const NAMED: Protocol = Protocol { lag: [2, 0], named: true, forced_unlock: true, guards: ALL };
-
-#[test]
-fn the_protocol_holds_while_clocks_differ_by_no_more_than_the_margin() {
-    search(&UNNAMED).assert_properties();
-    search(&Protocol { lag: [0, MARGIN], ..UNNAMED }).assert_properties();
-}
-
-#[test]
-fn a_resource_with_a_name_bears_any_clock_and_a_forced_unlock() {
-    search(&NAMED).assert_properties();
-    search(&Protocol { lag: [0, 2], ..NAMED }).assert_properties();
-}
-
-#[test]
-fn without_the_token_in_writes_a_stalled_holder_writes_after_the_takeover() {
-    let guards = Guards { token_in_writes: false, ..ALL };
-    let path = accident(Protocol { guards, ..UNNAMED }, "only the newest token writes");
-    assert!(path.contains(&Act::Step(0)) && path.contains(&Act::Step(1)), "{path:?}");
-}
-
-#[test]
-fn without_a_growing_token_a_former_holder_cannot_be_told_from_the_new_one() {
-    let guards = Guards { token_grows: false, ..ALL };
-    accident(Protocol { guards: guards.clone(), ..UNNAMED }, "tokens only grow");
-    accident(Protocol { guards, ..UNNAMED }, "only the newest token writes");
-}
-
-#[test]
-fn without_a_condition_on_what_was_read_a_held_lease_is_taken() {
-    let guards = Guards { take_sees_changes: false, ..ALL };
-    accident(Protocol { guards, ..UNNAMED }, "a lease has one holder");
-}
-
-#[test]
-fn without_the_lookup_a_crash_after_the_create_makes_a_second_one() {
-    let guards = Guards { lookup: false, ..ALL };
-    let path = accident(Protocol { guards, ..UNNAMED }, "one create per resource");
-    assert!(path.iter().any(|act| matches!(act, Act::Rerun(_) | Act::Die(_) | Act::Release(_))), "{path:?}");
-}
-
-#[test]
-fn without_the_deadline_a_stalled_holder_creates_after_the_takeover() {
-    let guards = Guards { deadline: false, ..ALL };
-    accident(Protocol { guards, ..UNNAMED }, "one create per resource");
-}
-
-#[test]
-fn clocks_that_differ_by_more_than_the_margin_are_caught_by_names_only() {
-    accident(Protocol { lag: [MARGIN + 1, 0], ..UNNAMED }, "one create per resource");
 }
