@@ -1,4 +1,4 @@
-//! The protocol of lease, cancellation and journal as models that are searched exhaustively. The conditions
+//! The protocol of lease, cancellation, quiet time and journal as models that are searched exhaustively. The conditions
 //! are those of the store itself.
 //!
 //! The models also lose their guards one by one, and must then find the accident that each of them prevents.
@@ -10,6 +10,7 @@ use stateright::{Checker, HasDiscoveries, Model};
 
 mod holders;
 mod lease;
+mod quiet;
 
 /// What a path can be made of.
 trait Shown: Clone + Debug + PartialEq + Send + Sync {}
