@@ -3,12 +3,14 @@
 
 mod approvals;
 mod cancel;
+mod conditions;
 mod documents;
 mod drift;
 mod dynamodb_local;
 mod events;
 mod fencing;
 mod freeze;
+mod gate;
 mod journal;
 mod lease;
 mod queue;

@@ -16,6 +16,7 @@ use landfall_state::{
 use landfall_testkit::{LocalAws, make_table};
 
 use crate::dynamodb_local;
+use crate::gate::Gate;
 
 /// Life of a lease in these tests.
 pub(crate) const TTL: Duration = Duration::from_secs(60);
@@ -94,6 +95,13 @@ impl World {
         Store::with_clock(&self.config, self.settings.clone(), Arc::new(clock))
     }
 
+    /// The same state, reached through a gate that is closed.
+    pub(crate) async fn behind_a_gate(&self) -> (Gate, Store) {
+        let (gate, endpoint) = Gate::before(self.config.endpoint_url().unwrap()).await;
+        let config = self.config.to_builder().endpoint_url(endpoint).build();
+        (gate, Store::with_clock(&config, self.settings.clone(), self.clock.clone()))
+    }
+
     /// Time passes.
     pub(crate) fn wait(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
@@ -115,9 +123,11 @@ impl World {
         environment: Option<&str>,
         holder: &str,
     ) -> Result<Lease, StateError> {
-        self.store
-            .acquire(AcquireRequest { layer, environment, holder, doing: "deploying", ttl: TTL, plans: None })
-            .await
+        self.store.acquire(Self::request(layer, environment, holder)).await
+    }
+
+    pub(crate) fn request<'a>(layer: &'a str, environment: Option<&'a str>, holder: &'a str) -> AcquireRequest<'a> {
+        AcquireRequest { layer, environment, holder, doing: "deploying", ttl: TTL, plans: None }
     }
 
     /// A running deployment of a layer.
