@@ -1,25 +1,29 @@
 //! Random operations, played on the table and on the store: after each both say the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 use landfall_state::{
-    AcquireRequest, Action, Actor, Deployment, Finished, IntentAction, Lease, NewChange, NewIntent, Outcome, Phase,
-    Settings, Source, StateError, Status, Store,
+    AcquireRequest, Action, Actor, Deployment, Enqueued, Finished, IntentAction, Lease, NewChange, NewIntent, Outcome,
+    Phase, Settings, Source, StateError, Status, Store,
 };
 use landfall_testkit::{LocalAws, make_table};
 
 use crate::table::{Layer, Op, Told};
 
 const ROUNDS: u64 = 16;
-const STEPS: usize = 40;
+const STEPS: usize = 50;
 
 /// The store, driven as the functions drive it.
 struct Driven {
     store: Store,
     lease: Option<Lease>,
-    changes: usize,
+    /// Changes and looks that came, for a name of their own.
+    came: usize,
+    deployments: u64,
+    /// Deployments that have queued their rollback.
+    rolled_back: BTreeSet<u64>,
 }
 
 impl Driven {
@@ -28,7 +32,13 @@ impl Driven {
         let config = account.sdk_config().await;
         make_table(&aws_sdk_dynamodb::Client::new(&config)).await;
         let settings = Settings { table: "landfall".to_owned(), bucket: "none".to_owned() };
-        Self { store: Store::new(&config, settings), lease: None, changes: 0 }
+        Self {
+            store: Store::new(&config, settings),
+            lease: None,
+            came: 0,
+            deployments: 0,
+            rolled_back: BTreeSet::new(),
+        }
     }
 
     async fn running(&self) -> Option<Deployment> {
@@ -38,12 +48,17 @@ impl Driven {
 
     async fn apply(&mut self, op: Op) -> Told {
         match op {
-            Op::Enqueue => {
-                self.changes += 1;
-                let version_id = Some(format!("v{}", self.changes));
-                let source = Source { key: "shop.yaml".to_owned(), version_id, ..Source::default() };
-                let change = NewChange::new("shop", Action::Deploy, source, Actor("ada".to_owned()));
-                self.store.enqueue(change).await.unwrap();
+            Op::Enqueue => return self.enqueue(Action::Deploy, String::new()).await,
+            Op::Look => return self.enqueue(Action::Drift, String::new()).await,
+            Op::RollBack => {
+                let running = self.running().await.filter(|_| self.lease.is_some());
+                let fails = |running: &Deployment| running.action == Action::Deploy && running.cancel.is_none();
+                let Some(running) = running.filter(fails) else { return Told::Nobody };
+                let told = self.enqueue(Action::Rollback, format!("rollback of {}", running.number)).await;
+                if told == Told::Yes {
+                    self.rolled_back.insert(running.number);
+                }
+                return told;
             }
             Op::StartNext => {
                 if let Some(started) = self.store.start_next("shop").await.unwrap() {
@@ -54,11 +69,11 @@ impl Driven {
             Op::Begin | Op::Record => return self.step(op == Op::Begin).await,
             Op::Cancel(which) => {
                 let number = which as u64 + 1;
-                if number <= self.changes as u64 {
+                if number <= self.deployments {
                     self.store.cancel("shop", number, "bob", None).await.unwrap();
                 }
             }
-            Op::Finish => self.finish().await,
+            Op::Finish | Op::Fail => self.end(op == Op::Fail).await,
             Op::Freeze => {
                 let until = self.store.now() + Duration::from_secs(3600);
                 self.store.freeze("shop", until, "a test", "ada").await.unwrap();
@@ -68,6 +83,23 @@ impl Driven {
             }
         }
         Told::Yes
+    }
+
+    /// Each is a change of its own; a rollback is so by its nonce.
+    async fn enqueue(&mut self, action: Action, nonce: String) -> Told {
+        self.came += 1;
+        let version_id = Some(if nonce.is_empty() { format!("v{}", self.came) } else { "v1".to_owned() });
+        let source = Source { key: "shop.yaml".to_owned(), version_id, ..Source::default() };
+        let change = NewChange { nonce, ..NewChange::new("shop", action, source, Actor("ada".to_owned())) };
+        match self.store.enqueue(change).await {
+            Ok(Enqueued { deployment, duplicate, .. }) => {
+                assert_eq!(duplicate, deployment.number <= self.deployments);
+                self.deployments = self.deployments.max(deployment.number);
+                Told::Yes
+            }
+            Err(StateError::Conflict { .. }) => Told::Later,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     async fn admit(&mut self) {
@@ -106,12 +138,19 @@ impl Driven {
         }
     }
 
-    async fn finish(&mut self) {
+    async fn end(&mut self, fails: bool) {
+        let Some(running) = self.running().await.filter(|_| self.lease.is_some()) else { return };
+        if !fails && self.rolled_back.contains(&running.number) {
+            return;
+        }
         let Some(lease) = self.lease.take() else { return };
-        let running = self.running().await.unwrap();
-        let cancelled = running.cancel.is_some();
-        let status = if cancelled { Status::Cancelled } else { Status::Succeeded };
-        let outcome = (!cancelled).then_some(Outcome::Changed);
+        let (status, outcome) = match (running.cancel, running.action) {
+            (Some(_), _) => (Status::Cancelled, None),
+            (None, _) if fails => (Status::Failed, None),
+            (None, Action::Drift) => (Status::Succeeded, Some(Outcome::Looked)),
+            (None, Action::Rollback) => (Status::Succeeded, Some(Outcome::RolledBack)),
+            (None, _) => (Status::Succeeded, Some(Outcome::Changed)),
+        };
         let end = Finished { status, outcome, message: None, diagnostics: None };
         self.store.release(&lease).await.unwrap();
         assert!(self.store.finish("shop", running.number, end).await.unwrap());
@@ -131,8 +170,9 @@ impl Driven {
             .collect();
         assert_eq!(found.len(), layer.deployments.len(), "{trail:?}");
         for (modelled, real) in layer.deployments.iter().zip(found.values()) {
-            let seen = (real.status, real.superseded_by, real.finished_at.is_some());
-            let expected = (modelled.status, place(modelled.superseded_by), modelled.status.is_final());
+            let seen = (real.action, real.status, real.superseded_by, real.finished_at.is_some());
+            let expected =
+                (modelled.action, modelled.status, place(modelled.superseded_by), modelled.status.is_final());
             assert_eq!(seen, expected, "deployment {} after {trail:?}", real.number);
         }
     }
@@ -142,23 +182,39 @@ fn execution(number: u64) -> String {
     format!("execution-{number}")
 }
 
-/// The next operation, drawn from the round and the step: the same on every machine.
-fn drawn(round: u64, step: usize, changes: usize) -> Op {
+/// The next operation, drawn from the round and the step: the same on every machine. Of three steps one is whatever
+/// comes, the others are what the layer lets happen, so that deployments come to their ends.
+fn drawn(round: u64, step: usize, layer: &Layer) -> Op {
+    let happens = |op: &Op| {
+        let mut after = layer.clone();
+        let told = after.apply(*op);
+        after != *layer || matches!(op, Op::Begin | Op::Record) && told == Told::Yes
+    };
+    let draw = |draw| draw_one(round, step, draw, layer.deployments.len());
+    let draws = if step.is_multiple_of(3) { 0 } else { 8 };
+    (0..draws).map(draw).find(happens).unwrap_or_else(|| draw(0))
+}
+
+fn draw_one(round: u64, step: usize, draw: u64, deployments: usize) -> Op {
     let mut hasher =
         std::hash::BuildHasherDefault::<std::collections::hash_map::DefaultHasher>::default().build_hasher();
     hasher.write_u64(round);
     hasher.write_usize(step);
+    hasher.write_u64(draw);
     let number = hasher.finish();
-    match number % 14 {
-        0 | 1 => Op::Enqueue,
-        2 | 3 => Op::StartNext,
-        4 | 5 => Op::Admit,
-        6 | 7 => Op::Begin,
-        8 => Op::Record,
+    match number % 20 {
+        0 => Op::Enqueue,
+        1 => Op::Look,
+        2..=4 => Op::RollBack,
+        5..=8 => Op::StartNext,
+        9..=11 => Op::Admit,
+        12 => Op::Begin,
+        13 => Op::Record,
         // The newest ones are those that are not over.
-        9 | 10 => Op::Cancel(changes.saturating_sub(1 + (number / 14 % 3) as usize)),
-        11 => Op::Finish,
-        _ if number / 14 % 4 == 0 => Op::Freeze,
+        14 => Op::Cancel(deployments.saturating_sub(1 + (number / 20 % 3) as usize)),
+        15 | 16 => Op::Finish,
+        17 => Op::Fail,
+        18 => Op::Freeze,
         _ => Op::Thaw,
     }
 }
@@ -169,20 +225,31 @@ async fn the_store_does_what_the_table_says() {
         let (mut layer, mut driven) = (Layer::default(), Driven::new().await);
         let (mut trail, mut seen) = (Vec::new(), Vec::new());
         for step in 0..STEPS {
-            let op = drawn(round, step, layer.deployments.len());
+            let op = drawn(round, step, &layer);
             trail.push(op);
+            let next = layer.waiting.filter(|_| op == Op::StartNext && layer.running.is_none() && layer.frozen);
+            seen.extend(next.map(|next| format!("{:?} while frozen", layer.deployments[next].action)));
             let (modelled, real) = (layer.apply(op), driven.apply(op).await);
             assert_eq!(real, modelled, "{trail:?}");
             seen.push(format!("{real:?}"));
             driven.agrees(&layer, &trail).await;
         }
-        seen.extend(layer.deployments.iter().map(|deployment| format!("{:?}", deployment.status)));
+        for deployment in &layer.deployments {
+            seen.push(format!("{:?}", deployment.status));
+            seen.push(format!("{:?} {:?}", deployment.action, deployment.status));
+        }
         seen
     });
     let all: Vec<String> = futures::future::join_all(rounds).await.into_iter().flatten().collect();
     let cancelled = all.iter().filter(|seen| *seen == "Cancelled").count();
     assert!(cancelled > 10, "deployments and steps were cancelled {cancelled} times only");
-    for status in ["Queued", "Running", "Succeeded", "Superseded", "Nobody"] {
+    for status in ["Queued", "Running", "Succeeded", "Failed", "Superseded", "Nobody", "Later"] {
         assert!(all.iter().any(|seen| seen == status), "no round came to {status}");
+    }
+    for action in ["Deploy", "Drift", "Rollback"] {
+        for what in ["Superseded", "Cancelled", "while frozen"] {
+            let what = format!("{action} {what}");
+            assert!(all.contains(&what), "no round came to {what}");
+        }
     }
 }

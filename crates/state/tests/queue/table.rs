@@ -1,12 +1,16 @@
 //! The table: what each operation makes of the state of one layer.
 
-use landfall_state::Status;
+use landfall_state::{Action, Status};
 
 /// What can happen to a layer. Each is one transaction of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Op {
     /// A change comes.
     Enqueue,
+    /// A look for drift is due.
+    Look,
+    /// The running deployment is about to fail and wants its rollback, perhaps once more.
+    RollBack,
     /// Somebody starts what waits.
     StartNext,
     /// The running deployment takes the lease and begins to work.
@@ -19,6 +23,8 @@ pub(crate) enum Op {
     Cancel(usize),
     /// The running deployment ends well and gives its lease back.
     Finish,
+    /// The running deployment fails and gives its lease back.
+    Fail,
     /// The layer is frozen.
     Freeze,
     /// The freeze ends.
@@ -28,15 +34,29 @@ pub(crate) enum Op {
 /// A deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Deployment {
+    pub(crate) action: Action,
     pub(crate) status: Status,
     /// Whether it has the lease.
     pub(crate) works: bool,
     pub(crate) superseded_by: Option<usize>,
+    pub(crate) rolled_back_by: Option<usize>,
     /// It began an action after it was cancelled.
     pub(crate) begun_too_late: bool,
 }
 
-/// What a step of the running deployment was told.
+impl Deployment {
+    fn new(action: Action) -> Self {
+        let status = Status::Queued;
+        Self { action, status, works: false, superseded_by: None, rolled_back_by: None, begun_too_late: false }
+    }
+
+    /// Whether a freeze keeps it: a look changes nothing, a rollback is the end of one that began.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.action == Action::Deploy
+    }
+}
+
+/// What a change or a step of the running deployment was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Told {
     /// It did it.
@@ -45,6 +65,8 @@ pub(crate) enum Told {
     Cancelled,
     /// Nothing runs that could.
     Nobody,
+    /// Another deployment comes first.
+    Later,
 }
 
 /// One layer. Deployments are counted from 0 here and from 1 in the store.
@@ -59,18 +81,21 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    /// Applies an operation, and answers what a step of the running deployment was told.
+    /// Applies an operation, and answers what it was told.
     ///
     /// | operation | needs | does |
     /// |---|---|---|
     /// | enqueue | | the change waits; who waited before is superseded |
-    /// | start | nothing runs, one waits, no freeze | who waited runs |
+    /// | look | nothing runs or waits | the look waits |
+    /// | roll back | a change works, not cancelled, its rollback is not there; none waits | the rollback waits |
+    /// | start | nothing runs, one waits; it is no change or there is no freeze | who waited runs |
     /// | admit | one runs without the lease | it takes the lease |
     /// | begin | one works, not cancelled | |
     /// | record | one works | |
     /// | cancel | waits, or runs without the lease | it ends, its place is free |
     /// | cancel | works | its lease says so |
-    /// | finish | one works | it ends, as cancelled if it was; its place and the lease are free |
+    /// | finish | one works that is not rolled back | it ends, as cancelled if it was; its place and the lease are free |
+    /// | fail | one works | it ends, as cancelled if it was; its place and the lease are free |
     pub(crate) fn apply(&mut self, op: Op) -> Told {
         match op {
             Op::Enqueue => {
@@ -79,13 +104,17 @@ impl Layer {
                     self.deployments[old].status = Status::Superseded;
                     self.deployments[old].superseded_by = Some(new);
                 }
-                let fresh =
-                    Deployment { status: Status::Queued, works: false, superseded_by: None, begun_too_late: false };
-                self.deployments.push(fresh);
+                self.deployments.push(Deployment::new(Action::Deploy));
             }
-            Op::StartNext if self.running.is_none() && !self.frozen => {
-                if let Some(next) = self.waiting.take() {
-                    self.running = Some(next);
+            Op::Look if self.running.is_none() && self.waiting.is_none() => {
+                self.waiting = Some(self.deployments.len());
+                self.deployments.push(Deployment::new(Action::Drift));
+            }
+            Op::Look => return Told::Later,
+            Op::RollBack => return self.roll_back(),
+            Op::StartNext if self.running.is_none() => {
+                if let Some(next) = self.waiting.filter(|next| !self.frozen || !self.deployments[*next].is_frozen()) {
+                    (self.running, self.waiting) = (Some(next), None);
                     self.deployments[next].status = Status::Running;
                 }
             }
@@ -97,9 +126,10 @@ impl Layer {
             Op::Begin => return self.told(true),
             Op::Record => return self.told(false),
             Op::Cancel(which) if which < self.deployments.len() => self.cancel(which),
-            Op::Finish => {
-                if let Some(running) = self.running.filter(|running| self.deployments[*running].works) {
-                    self.end(running, if self.cancelled { Status::Cancelled } else { Status::Succeeded });
+            Op::Finish | Op::Fail => {
+                if let Some(running) = self.works().filter(|running| op == Op::Fail || !self.is_rolled_back(*running)) {
+                    let ended = if op == Op::Fail { Status::Failed } else { Status::Succeeded };
+                    self.end(running, if self.cancelled { Status::Cancelled } else { ended });
                     self.cancelled = false;
                 }
             }
@@ -110,15 +140,35 @@ impl Layer {
         Told::Yes
     }
 
-    fn told(&mut self, begins: bool) -> Told {
-        match self.running {
-            Some(running) if self.deployments[running].works => {
-                if begins && self.cancelled {
-                    return Told::Cancelled;
-                }
-                Told::Yes
-            }
-            _ => Told::Nobody,
+    /// The running deployment that has the lease.
+    pub(crate) fn works(&self) -> Option<usize> {
+        self.running.filter(|running| self.deployments[*running].works)
+    }
+
+    fn is_rolled_back(&self, which: usize) -> bool {
+        self.deployments[which].rolled_back_by.is_some()
+    }
+
+    fn roll_back(&mut self) -> Told {
+        let fails = |running: &usize| self.deployments[*running].action == Action::Deploy && !self.cancelled;
+        let Some(running) = self.works().filter(fails) else { return Told::Nobody };
+        if self.is_rolled_back(running) {
+            return Told::Yes;
+        }
+        if self.waiting.is_some() {
+            return Told::Later;
+        }
+        self.waiting = Some(self.deployments.len());
+        self.deployments[running].rolled_back_by = self.waiting;
+        self.deployments.push(Deployment::new(Action::Rollback));
+        Told::Yes
+    }
+
+    fn told(&self, begins: bool) -> Told {
+        match self.works() {
+            Some(_) if begins && self.cancelled => Told::Cancelled,
+            Some(_) => Told::Yes,
+            None => Told::Nobody,
         }
     }
 
