@@ -1,5 +1,5 @@
-//! Two holders of one lease that stall, crash and wake whenever it hurts, clocks that differ, an operator who unlocks or
-//! cancels: what each step does.
+//! Two holders of one lease that stall, crash and wake whenever it hurts, clocks that differ, an operator who unlocks
+//! or cancels: what each step does.
 
 use landfall_state::LeaseRecord;
 use stateright::{Model, Property};

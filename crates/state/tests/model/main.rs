@@ -1,6 +1,6 @@
 //! The protocol of lease, cancellation, quiet time and journal as models that are searched exhaustively. The conditions
-//! are the predicates of the lease's record; the tests of the store (`store/conditions.rs`) hold them against what DynamoDB
-//! checks.
+//! are the predicates of the lease's record; the tests of the store (`store/conditions.rs`) hold them against what
+//! DynamoDB checks.
 //!
 //! The models also lose their guards one by one, and must then find the accident that each of them prevents.
 

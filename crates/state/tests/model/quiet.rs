@@ -128,8 +128,9 @@ impl World {
 
     fn may_be_at_work(&self) -> bool {
         static RUN: LazyLock<Run> = LazyLock::new(|| {
+            let created_at = "2026-01-01T00:00:00Z";
             let run = json!({
-                "number": 1, "module": "orders", "kind": "sqs", "status": "running", "created_at": "2026-01-01T00:00:00Z"
+                "number": 1, "module": "orders", "kind": "sqs", "status": "running", "created_at": created_at
             });
             serde_json::from_value(run).expect("a run")
         });

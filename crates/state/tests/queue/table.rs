@@ -94,8 +94,8 @@ impl Layer {
     /// | record | one works | |
     /// | cancel | waits, or runs without the lease | it ends, its place is free |
     /// | cancel | works | its lease says so |
-    /// | finish | one works that is not rolled back | it ends, as cancelled if it was; its place and the lease are free |
-    /// | fail | one works | it ends, as cancelled if it was; its place and the lease are free |
+    /// | finish | one works that is not rolled back | it ends, as cancelled if it was; place and lease are free |
+    /// | fail | one works | it ends, as cancelled if it was; place and lease are free |
     pub(crate) fn apply(&mut self, op: Op) -> Told {
         match op {
             Op::Enqueue => {
