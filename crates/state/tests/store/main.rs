@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod approvals;
+mod between;
 mod cancel;
 mod conditions;
 mod documents;
