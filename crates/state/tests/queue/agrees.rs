@@ -5,14 +5,14 @@ use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 use landfall_state::{
-    AcquireRequest, Action, Actor, Deployment, Enqueued, Finished, IntentAction, Lease, NewChange, NewIntent, Outcome,
-    Phase, Settings, Source, StateError, Status, Store,
+    AcquireRequest, Action, Actor, Deployment, Enqueued, Finished, IntentAction, LayerEnd, Lease, NewChange, NewIntent,
+    Outcome, Phase, Settings, Source, StateError, Status, Store,
 };
 use landfall_testkit::{LocalAws, make_table};
 
 use crate::table::{Layer, Op, Told};
 
-const ROUNDS: u64 = 16;
+const ROUNDS: u64 = 32;
 const STEPS: usize = 50;
 
 /// The store, driven as the functions drive it.
@@ -48,13 +48,14 @@ impl Driven {
 
     async fn apply(&mut self, op: Op) -> Told {
         match op {
-            Op::Enqueue => return self.enqueue(Action::Deploy, String::new()).await,
-            Op::Look => return self.enqueue(Action::Drift, String::new()).await,
+            Op::Enqueue => return self.enqueue(Action::Deploy, String::new(), false).await,
+            Op::EnqueueAndBegin => return self.enqueue(Action::Deploy, String::new(), true).await,
+            Op::Look => return self.enqueue(Action::Drift, String::new(), false).await,
             Op::RollBack => {
                 let running = self.running().await.filter(|_| self.lease.is_some());
                 let fails = |running: &Deployment| running.action == Action::Deploy && running.cancel.is_none();
                 let Some(running) = running.filter(fails) else { return Told::Nobody };
-                let told = self.enqueue(Action::Rollback, format!("rollback of {}", running.number)).await;
+                let told = self.enqueue(Action::Rollback, format!("rollback of {}", running.number), false).await;
                 if told == Told::Yes {
                     self.rolled_back.insert(running.number);
                 }
@@ -86,14 +87,19 @@ impl Driven {
     }
 
     /// Each is a change of its own; a rollback is so by its nonce.
-    async fn enqueue(&mut self, action: Action, nonce: String) -> Told {
+    async fn enqueue(&mut self, action: Action, nonce: String, begins: bool) -> Told {
         self.came += 1;
         let version_id = Some(if nonce.is_empty() { format!("v{}", self.came) } else { "v1".to_owned() });
         let source = Source { key: "shop.yaml".to_owned(), version_id, ..Source::default() };
         let change = NewChange { nonce, ..NewChange::new("shop", action, source, Actor("ada".to_owned())) };
-        match self.store.enqueue(change).await {
-            Ok(Enqueued { deployment, duplicate, .. }) => {
+        let queued =
+            if begins { self.store.enqueue_and_begin(change, None).await } else { self.store.enqueue(change).await };
+        match queued {
+            Ok(Enqueued { deployment, duplicate, begun, .. }) => {
                 assert_eq!(duplicate, deployment.number <= self.deployments);
+                if begun {
+                    self.store.started("shop", deployment.number, &execution(deployment.number)).await.unwrap();
+                }
                 self.deployments = self.deployments.max(deployment.number);
                 Told::Yes
             }
@@ -106,8 +112,8 @@ impl Driven {
         let Some(running) = self.running().await.filter(|_| self.lease.is_none()) else { return };
         let holder = execution(running.number);
         let ttl = Duration::from_secs(600);
-        let request =
-            AcquireRequest { layer: "shop", environment: None, holder: &holder, doing: "works", ttl, plans: None };
+        let plans = Some(running.number);
+        let request = AcquireRequest { layer: "shop", environment: None, holder: &holder, doing: "works", ttl, plans };
         self.lease = Some(self.store.acquire(request).await.unwrap());
         self.store.phase("shop", running.number, Phase::Applying, None).await.unwrap();
     }
@@ -152,8 +158,8 @@ impl Driven {
             (None, _) => (Status::Succeeded, Some(Outcome::Changed)),
         };
         let end = Finished { status, outcome, message: None, diagnostics: None };
-        self.store.release(&lease).await.unwrap();
-        assert!(self.store.finish("shop", running.number, end).await.unwrap());
+        let becomes = LayerEnd::AsItWas;
+        assert!(self.store.writer(&lease).deployment_ended(running.number, &end, becomes, None).await.unwrap());
     }
 
     async fn agrees(&self, layer: &Layer, trail: &[Op]) {
@@ -202,7 +208,7 @@ fn draw_one(round: u64, step: usize, draw: u64, deployments: usize) -> Op {
     hasher.write_usize(step);
     hasher.write_u64(draw);
     let number = hasher.finish();
-    match number % 20 {
+    match number % 22 {
         0 => Op::Enqueue,
         1 => Op::Look,
         2..=4 => Op::RollBack,
@@ -211,10 +217,11 @@ fn draw_one(round: u64, step: usize, draw: u64, deployments: usize) -> Op {
         12 => Op::Begin,
         13 => Op::Record,
         // The newest ones are those that are not over.
-        14 => Op::Cancel(deployments.saturating_sub(1 + (number / 20 % 3) as usize)),
+        14 | 20 => Op::Cancel(deployments.saturating_sub(1 + (number / 22 % 3) as usize)),
         15 | 16 => Op::Finish,
         17 => Op::Fail,
         18 => Op::Freeze,
+        19 => Op::EnqueueAndBegin,
         _ => Op::Thaw,
     }
 }
@@ -229,7 +236,9 @@ async fn the_store_does_what_the_table_says() {
             trail.push(op);
             let next = layer.waiting.filter(|_| op == Op::StartNext && layer.running.is_none() && layer.frozen);
             seen.extend(next.map(|next| format!("{:?} while frozen", layer.deployments[next].action)));
+            let alone = op == Op::EnqueueAndBegin && layer.running.is_none() && layer.waiting.is_none();
             let (modelled, real) = (layer.apply(op), driven.apply(op).await);
+            seen.extend(alone.then(|| format!("begun at once: {}", layer.running.is_some())));
             assert_eq!(real, modelled, "{trail:?}");
             seen.push(format!("{real:?}"));
             driven.agrees(&layer, &trail).await;
@@ -245,6 +254,9 @@ async fn the_store_does_what_the_table_says() {
     assert!(cancelled > 10, "deployments and steps were cancelled {cancelled} times only");
     for status in ["Queued", "Running", "Succeeded", "Failed", "Superseded", "Nobody", "Later"] {
         assert!(all.iter().any(|seen| seen == status), "no round came to {status}");
+    }
+    for begun in ["begun at once: true", "begun at once: false"] {
+        assert!(all.iter().any(|seen| seen == begun), "no round came to {begun}");
     }
     for action in ["Deploy", "Drift", "Rollback"] {
         for what in ["Superseded", "Cancelled", "while frozen"] {

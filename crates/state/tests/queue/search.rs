@@ -19,7 +19,7 @@ impl Model for Queue {
 
     fn actions(&self, layer: &Layer, actions: &mut Vec<Op>) {
         if layer.deployments.len() < DEPLOYMENTS {
-            actions.extend([Op::Enqueue, Op::Look, Op::RollBack]);
+            actions.extend([Op::Enqueue, Op::EnqueueAndBegin, Op::Look, Op::RollBack]);
         }
         actions.extend([Op::StartNext, Op::Admit, Op::Begin, Op::Record, Op::Finish, Op::Fail]);
         actions.extend([if layer.frozen { Op::Thaw } else { Op::Freeze }]);

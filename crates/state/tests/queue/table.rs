@@ -7,6 +7,8 @@ use landfall_state::{Action, Status};
 pub(crate) enum Op {
     /// A change comes.
     Enqueue,
+    /// A change comes and begins in the same transaction, if nothing is in its way.
+    EnqueueAndBegin,
     /// A look for drift is due.
     Look,
     /// The running deployment is about to fail and wants its rollback, perhaps once more.
@@ -105,6 +107,13 @@ impl Layer {
                     self.deployments[old].superseded_by = Some(new);
                 }
                 self.deployments.push(Deployment::new(Action::Deploy));
+            }
+            Op::EnqueueAndBegin => {
+                let alone = self.running.is_none() && self.waiting.is_none();
+                self.apply(Op::Enqueue);
+                if alone {
+                    self.apply(Op::StartNext);
+                }
             }
             Op::Look if self.running.is_none() && self.waiting.is_none() => {
                 self.waiting = Some(self.deployments.len());
