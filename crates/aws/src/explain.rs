@@ -31,8 +31,8 @@ where
     if let Some(refused) = refusal(&error) {
         let kind = match refused {
             Refused::ReadOnly(_) => Kind::Corrupt,
-            Refused::LeaseOver(_) => Kind::Conflict,
-            Refused::Broken(_) | Refused::Uncertain(_) => Kind::NotReady,
+            // The table may have been out of reach for a moment: the next step finds whether the lease is lost.
+            Refused::LeaseOver(_) | Refused::Broken(_) | Refused::Uncertain(_) => Kind::NotReady,
         };
         return Error::new(kind, operation, refused.to_string()).leaves(match refused {
             Refused::ReadOnly(_) | Refused::LeaseOver(_) => Leftover::Nothing,

@@ -91,6 +91,7 @@ impl Step<'_> {
                 End::Failed(error) => report.failed(&node.name, error),
             }
         }
+        report.left_calls |= abandoned;
         if abandoned || (report.settled() && !waiting.is_empty()) {
             report.next_step_goes_on();
         }

@@ -96,6 +96,8 @@ impl Recorder {
         }
         let mut running = RunUpdate::status(RunStatus::Running);
         (running.counts, running.calls) = (recorder.run.counts, recorder.run.calls.clone());
+        // An earlier step of which nothing is heard any more: this one repeats it.
+        running.stray = recorder.run.status == RunStatus::Running;
         match recorder.writer().run_update(recorder.number(), module, &running).await {
             Ok(()) => Ok(Opened::Running(Box::new(recorder))),
             Err(StateError::Cancelled { .. }) => Ok(Opened::Ended(recorder.cancelled().await?)),

@@ -141,6 +141,7 @@ impl Step<'_> {
                 End::Failed(error) => report.failed(name, error),
             }
         }
+        report.left_calls |= abandoned;
         if abandoned || (report.settled() && !waiting.is_empty()) {
             report.next_step_goes_on();
         }

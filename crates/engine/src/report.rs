@@ -40,6 +40,8 @@ pub(crate) struct Report {
     pub cancelled: bool,
     /// When to look again.
     pub retry_after: Option<Duration>,
+    /// Calls were left on their way.
+    pub left_calls: bool,
     /// The module's outputs, once it is settled.
     pub outputs: Value,
     /// What this step did with each resource that is as desired now.

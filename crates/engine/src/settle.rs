@@ -42,6 +42,7 @@ impl Recorder {
             replace: report.counts.replace,
             delete: report.counts.delete,
         };
+        update.stray = report.left_calls;
         if !report.failures.is_empty() {
             update.status = RunStatus::Failed;
             update.error = Some(report.failure_text());

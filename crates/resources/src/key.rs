@@ -264,26 +264,26 @@ async fn is_alive(kms: &aws_sdk_kms::Client, id: &str) -> Result<bool> {
 }
 
 async fn observe_one(kms: &aws_sdk_kms::Client, id: &str, alias: Option<&str>) -> Result<Option<Seen>> {
-    let described = kms.describe_key().key_id(id).send().await.explain("DescribeKey", id);
-    let Some(metadata) = tolerate(described, GONE)?.and_then(|described| described.key_metadata) else {
-        return Ok(None);
-    };
-    // A key that waits for its deletion cannot be used: for us it is gone.
-    if metadata.key_state == Some(KeyState::PendingDeletion) {
-        return Ok(None);
-    }
-    let id = metadata.key_id().to_owned();
-    let policy = async { kms.get_key_policy().key_id(&id).send().await.explain("GetKeyPolicy", &id) };
-    let rotation =
-        async { kms.get_key_rotation_status().key_id(&id).send().await.explain("GetKeyRotationStatus", &id) };
+    let described = async { kms.describe_key().key_id(id).send().await.explain("DescribeKey", id) };
+    let policy = async { kms.get_key_policy().key_id(id).send().await.explain("GetKeyPolicy", id) };
+    let rotation = async { kms.get_key_rotation_status().key_id(id).send().await.explain("GetKeyRotationStatus", id) };
     let aliases = async {
         if alias.is_none() {
             return Ok(Vec::new());
         }
-        let pages = kms.list_aliases().key_id(&id).into_paginator().items().send();
-        pages.collect::<std::result::Result<Vec<_>, _>>().await.explain("ListAliases", &id)
+        let pages = kms.list_aliases().key_id(id).into_paginator().items().send();
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.explain("ListAliases", id)
     };
-    let (policy, rotation, tags, aliases) = tokio::try_join!(policy, rotation, all_tags(kms, &id), aliases)?;
+    let (described, policy, rotation, tags, aliases) =
+        tokio::join!(described, policy, rotation, all_tags(kms, id), aliases);
+    let Some(metadata) = tolerate(described, GONE)?.and_then(|described| described.key_metadata) else {
+        return Ok(None);
+    };
+    // A key that waits for its deletion cannot be used: for us it is gone, whatever it refuses to tell.
+    if metadata.key_state == Some(KeyState::PendingDeletion) {
+        return Ok(None);
+    }
+    let (policy, rotation, tags, aliases) = (policy?, rotation?, tags?, aliases?);
     let tags: Tags = tags
         .iter()
         .filter(|tag| !tag.tag_key().starts_with("aws:"))
@@ -304,6 +304,7 @@ async fn observe_one(kms: &aws_sdk_kms::Client, id: &str, alias: Option<&str>) -
         Some(KeyState::Creating | KeyState::Updating) => Status::Pending("Creating".to_owned()),
         _ => Status::Ready,
     };
+    let id = metadata.key_id().to_owned();
     Ok(Some(Seen::ready(id, properties).with("arn", metadata.arn().unwrap_or_default()).status(status)))
 }
 

@@ -131,7 +131,7 @@ pub struct Run {
     pub finished_at: Option<Timestamp>,
     /// When it was planned.
     pub created_at: Timestamp,
-    /// Its end was recorded by somebody else: calls of its function may still be on their way.
+    /// Nothing was heard any more of a function that worked on it: calls of it may still be on their way.
     #[serde(default)]
     pub stray: bool,
 }
@@ -164,7 +164,7 @@ pub struct RunUpdate {
     pub counts: RunCounts,
     /// AWS calls it made.
     pub calls: BTreeMap<String, u64>,
-    /// Whether somebody records it in place of its function, of which nothing is heard any more.
+    /// Whether nothing is heard any more of a function that worked on it. Stays so from then on.
     pub stray: bool,
 }
 

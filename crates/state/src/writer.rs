@@ -388,14 +388,16 @@ impl<'a> Writer<'a> {
     fn run_write(&self, number_: u64, module: &str, update: &RunUpdate) -> Result<Write, StateError> {
         let now = self.store.now();
         let finished = if update.status.is_settled() { ", finished_at = :now" } else { "" };
+        // Once nothing is heard of a function, its calls may be on their way whatever comes after it.
+        let stray = if update.stray { ", stray = :stray" } else { "" };
         // Whoever waited goes on or gives up: its token was used, and is of no use to anybody but a thief.
         let used = if update.status == RunStatus::Waiting { "" } else { " REMOVE task_token" };
-        Ok(Write::update(
+        let write = Write::update(
             self.pk(),
             keys::run(number_, module),
             format!(
-                "SET #status = :status, #reason = :reason, #error = :error, failures = :failures, counts = :counts, calls = :calls, stray = :stray, \
-                 started_at = if_not_exists(started_at, :now){finished}{used}"
+                "SET #status = :status, #reason = :reason, #error = :error, failures = :failures, counts = :counts, calls = :calls, \
+                 started_at = if_not_exists(started_at, :now){stray}{finished}{used}"
             ),
         )
         .when("attribute_exists(pk) AND NOT (#status IN (:done, :failed, :skipped, :cancelled, :unchanged))")
@@ -408,13 +410,13 @@ impl<'a> Writer<'a> {
         .value(":failures", attribute(&bounded(&update.failures))?)
         .value(":counts", attribute(&update.counts)?)
         .value(":calls", attribute(&update.calls)?)
-        .value(":stray", attribute(&update.stray)?)
         .value(":done", attribute(&RunStatus::Done)?)
         .value(":failed", attribute(&RunStatus::Failed)?)
         .value(":skipped", attribute(&RunStatus::Skipped)?)
         .value(":cancelled", attribute(&RunStatus::Cancelled)?)
         .value(":unchanged", attribute(&RunStatus::Unchanged)?)
-        .value(":now", attribute(&now)?))
+        .value(":now", attribute(&now)?);
+        Ok(if update.stray { write.value(":stray", attribute(&true)?) } else { write })
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -106,6 +106,21 @@ async fn a_call_that_hangs_is_left_before_the_function_is_killed_and_adopted_lat
     let mut made = log(&world);
     made.sort();
     assert_eq!(made, ["create a", "create b"], "each is made once");
+    assert!(world.run(&deployment).await.stray, "the call that was left may still be on its way");
+}
+
+#[tokio::test]
+async fn a_step_that_repeats_a_lost_one_says_that_calls_of_it_may_be_on_their_way() {
+    let mut world = World::new().await;
+    script(&world, "a", Script { slow: Duration::from_secs(600), ..Script::default() });
+    let deployment = planned(&mut world, &things(json!([{ "resource": "a" }]))).await;
+    let step = world.step_within::<Things>(&deployment, world.limits());
+    assert!(tokio::time::timeout(Duration::from_millis(500), step).await.is_err(), "the function is killed");
+    let run = world.run(&deployment).await;
+    assert_eq!((run.status, run.stray), (RunStatus::Running, false));
+    assert_eq!(world.apply::<Things>(&deployment).await, End::Done);
+    let run = world.run(&deployment).await;
+    assert_eq!((run.status, run.stray), (RunStatus::Done, true), "the mark outlives the end of the run");
 }
 
 #[tokio::test]

@@ -44,10 +44,19 @@ struct Protocol {
     fence: bool,
     /// Whoever records the end of a run in place of its function says so.
     stray: bool,
+    /// A step that finds its module at work repeats one that was lost, and says so.
+    repetition: bool,
 }
 
-const ALL: Protocol =
-    Protocol { lag: 0, quiet_time: ticks(QUIET_TIME), on_the_way: ON_THE_WAY, quiet: true, fence: true, stray: true };
+const ALL: Protocol = Protocol {
+    lag: 0,
+    quiet_time: ticks(QUIET_TIME),
+    on_the_way: ON_THE_WAY,
+    quiet: true,
+    fence: true,
+    stray: true,
+    repetition: true,
+};
 
 /// Where the function of the former deployment stands. It may stall before each step for any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +99,9 @@ struct World {
     /// The run of the function as it is recorded.
     run: (RunStatus, bool),
     next: Next,
+    /// The call of a step that was lost and is repeated, still on its way.
+    lost: Option<i64>,
+    repeated: bool,
     /// How often AWS made the resource.
     made: u8,
     /// A call of the former holder arrived after the next one had looked.
@@ -105,6 +117,10 @@ enum Act {
     Confirm,
     /// AWS carries out the call.
     Arrive,
+    /// The function dies; the state machine runs the step again under the same lease.
+    Repeat,
+    /// AWS carries out the call of the step that was lost.
+    ArriveLost,
     /// Nothing is heard of the function: somebody else records the end of its run.
     Settle,
     /// The former deployment ends: its modules have, or its execution was stopped.
@@ -211,17 +227,30 @@ impl Model for Protocol {
             confirmed: now,
             run: (RunStatus::Running, false),
             next: Next::Waits,
+            lost: None,
+            repeated: false,
             made: 0,
             late: false,
         }]
     }
 
     fn actions(&self, world: &World, actions: &mut Vec<Act>) {
-        let arrives = matches!(world.function, Function::Sent(sent) if sent + self.on_the_way <= world.now);
+        let due = |sent: i64| sent + self.on_the_way <= world.now;
+        let arrives = matches!(world.function, Function::Sent(sent) if due(sent)) || world.lost.is_some_and(due);
         if world.now < END && !arrives {
             actions.push(Act::Tick);
         }
-        actions.extend([Act::Step, Act::Confirm, Act::Arrive, Act::Settle, Act::Finish, Act::Unlock, Act::Next]);
+        actions.extend([
+            Act::Step,
+            Act::Confirm,
+            Act::Arrive,
+            Act::Repeat,
+            Act::ArriveLost,
+            Act::Settle,
+            Act::Finish,
+            Act::Unlock,
+            Act::Next,
+        ]);
     }
 
     fn next_state(&self, last: &World, action: Act) -> Option<World> {
@@ -240,7 +269,21 @@ impl Model for Protocol {
                 let Function::Sent(_) = world.function else { return None };
                 world.function = Function::Made;
                 world.made += 1;
-                world.late = !matches!(world.next, Next::Waits | Next::Holds);
+                world.late |= !matches!(world.next, Next::Waits | Next::Holds);
+            }
+            Act::Repeat => {
+                let Function::Sent(sent) = world.function else { return None };
+                if world.repeated || !self.admits(&world) {
+                    return None;
+                }
+                (world.repeated, world.lost) = (true, Some(sent));
+                (world.confirmed, world.expires) = (world.now, self.former_now(&world) + TTL);
+                world.function = Function::Missing;
+                world.run.1 |= self.repetition;
+            }
+            Act::ArriveLost => {
+                world.lost.take()?;
+                world.late |= !matches!(world.next, Next::Waits | Next::Holds);
             }
             Act::Settle if world.run.0 == RunStatus::Running && self.admits(&world) => {
                 world.run = (RunStatus::Failed, self.stray);
@@ -302,6 +345,12 @@ fn without_the_fence_a_stalled_function_sends_its_call_after_the_quiet_time() {
 fn an_end_that_somebody_else_recorded_and_that_does_not_say_so_is_not_waited_out() {
     let path = accident(Protocol { stray: false, ..ALL }, TWICE);
     assert!(path.contains(&Act::Settle) && path.contains(&Act::Finish), "{path:?}");
+}
+
+#[test]
+fn a_step_that_repeats_a_lost_one_and_does_not_say_so_ends_too_early() {
+    let path = accident(Protocol { repetition: false, ..ALL }, LATE);
+    assert!(path.contains(&Act::Repeat) && path.contains(&Act::ArriveLost), "{path:?}");
 }
 
 #[test]
