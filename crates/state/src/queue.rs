@@ -1,5 +1,6 @@
 //! The queue of a layer: one deployment runs, at most one waits, the newest.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::{Action, Deployment, Phase, Status};
@@ -44,7 +45,7 @@ impl Store {
     /// harmless. What keeps it frozen is recorded with the deployment that waits.
     pub async fn start_next(&self, layer: &str) -> Result<Option<Deployment>, StateError> {
         let pk = keys::layer(layer);
-        let mut refused = false;
+        let (mut refused, mut known_there) = (false, false);
         for _ in 0..20 {
             let queue = self.queue(layer).await?;
             if let Some(running) = queue.running {
@@ -64,6 +65,13 @@ impl Store {
                     (environment, _) => self.freeze_of(layer, windows, environment).await?,
                 };
                 if let Some(freeze) = freeze {
+                    // Whoever thaws the environment starts the services that are known there. One that came in between
+                    // is seen by the second look.
+                    if let Some(environment) = environment.filter(|_| !known_there && deployment.message.is_none()) {
+                        self.transact(vec![service_of(environment, layer, now)?]).await?;
+                        known_there = true;
+                        continue;
+                    }
                     self.waits_for(&deployment, &freeze.sentence()).await?;
                     return Ok(None);
                 }
@@ -112,6 +120,14 @@ impl Store {
         self.transact(vec![message]).await?;
         Ok(())
     }
+}
+
+/// That a service lives in an environment, or is about to.
+pub(crate) fn service_of(environment: &str, service: &str, now: Timestamp) -> Result<Write, StateError> {
+    let set = "SET service = :service, updated_at = :now";
+    Ok(Write::update(keys::layer(environment), keys::service(service), set)
+        .value(":service", text(service))
+        .value(":now", attribute(&now)?))
 }
 
 /// A freeze keeps changes from beginning; a rollback is the end of one that began.

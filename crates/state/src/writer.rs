@@ -1,7 +1,6 @@
 //! Writes under a lease. Every one is a transaction that checks the lease's token and end, so a holder whose time is
 //! over writes nothing.
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::deployment::{Phase, PlanRef, Status};
@@ -13,6 +12,7 @@ use crate::journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
 use crate::layers::{ModuleRecord, Scope};
 use crate::lease::Lease;
 use crate::limits::{ERROR, MESSAGE, shortened};
+use crate::queue::service_of;
 use crate::runs::{Run, RunStart, RunStatus, RunUpdate, bounded};
 use crate::store::{Store, Write, attribute, text};
 use crate::together::{AT_ONCE, End};
@@ -255,19 +255,10 @@ impl<'a> Writer<'a> {
         .value(":windows", attribute(&place.freeze_windows)?)
         .value(":settings", text(place.settings.to_string()))
         .value(":now", attribute(&now)?);
-        let service =
-            (place.scope == Scope::Service).then(|| self.service_lives(place.environment, now)).transpose()?;
+        let service = (place.scope == Scope::Service)
+            .then(|| service_of(place.environment, &self.lease.layer, now))
+            .transpose()?;
         Ok(std::iter::once(update).chain(service).collect())
-    }
-
-    fn service_lives(&self, environment: &str, now: Timestamp) -> Result<Write, StateError> {
-        Ok(Write::update(
-            keys::layer(environment),
-            keys::service(&self.lease.layer),
-            "SET service = :service, updated_at = :now",
-        )
-        .value(":service", text(self.lease.layer.clone()))
-        .value(":now", attribute(&now)?))
     }
 
     /// Records the run document of a deployment, and where its layer lives.

@@ -58,6 +58,7 @@ async fn a_frozen_environment_keeps_its_services_and_no_others(world: World) {
     assert_eq!(begins(&world, "shop").await, None);
     let message = world.store.deployment("shop", 1).await.unwrap().message.unwrap();
     assert!(message.starts_with("staging is frozen until "), "{message}");
+    assert_eq!(world.store.services("staging").await.unwrap(), ["shop"], "whoever thaws it knows whom to start");
     assert_eq!(begins(&world, "elsewhere").await, Some(1));
 }
 
