@@ -33,5 +33,5 @@ pub use lookup::Lookup;
 pub use module::{Module, Outputs};
 pub use preflight::{Actions, Quota};
 pub use resource::{Changes, Intent, Progress, Recorded, Registered, Resource, Seen, Status, Wanted, registered};
-pub use step::{Engine, Limits, Op, Outcome, Part, Refused, Request, Response};
+pub use step::{Engine, Limits, Op, Outcome, Refused, Request, Response};
 pub use subject::preview;

@@ -7,16 +7,12 @@ use landfall_plan::ModulePlan;
 use landfall_state::{DocumentRef, EntryStatus, JournalEntry, ModuleRecord, StateError, Store};
 
 use crate::journal::{Entry, Journal};
-use crate::step::Part;
 
-/// The plans of modules as they are answered: within `room` bytes as they are, else stored in one document.
-pub(crate) async fn part(store: &Store, plans: Vec<ModulePlan>, room: usize) -> Result<Part> {
-    let bytes = serde_json::to_vec(&plans)
+/// Stores the plans of modules in one document and answers where.
+pub(crate) async fn store_plans(store: &Store, plans: &[ModulePlan]) -> Result<DocumentRef> {
+    let bytes = serde_json::to_vec(plans)
         .map_err(|error| Error::new(Kind::Corrupt, "plan", "the plan cannot be written").caused_by(error))?;
-    if bytes.len() <= room {
-        return Ok(Part::Here(plans));
-    }
-    store.put_document(bytes).await.map(Part::Stored).map_err(state)
+    store.put_document(bytes).await.map_err(state)
 }
 
 pub(crate) async fn document<T: serde::de::DeserializeOwned>(store: &Store, at: &DocumentRef) -> Result<T> {

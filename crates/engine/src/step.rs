@@ -42,9 +42,6 @@ pub struct Request {
     /// The plan that was approved. Absent while planning.
     #[serde(default)]
     pub plan: Option<DocumentRef>,
-    /// Bytes that the plans may take in the answer; larger ones are stored as a document.
-    #[serde(default)]
-    pub room: usize,
 }
 
 /// What is to be done.
@@ -63,8 +60,8 @@ pub enum Op {
 pub enum Response {
     /// Of a plan.
     Planned {
-        /// The plans of the modules.
-        part: Part,
+        /// Where the plans of the modules lie, a list of [`ModulePlan`].
+        part: DocumentRef,
         /// Modules that have none.
         refused: Vec<Refused>,
     },
@@ -75,16 +72,6 @@ pub enum Response {
         /// Seconds to wait before the next step; 0 unless pending.
         retry_after: u64,
     },
-}
-
-/// The plans of an invocation's modules.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Part {
-    /// They lie in a document, a list of [`ModulePlan`].
-    Stored(DocumentRef),
-    /// They are few and small, as where nothing changes: here they are.
-    Here(Vec<ModulePlan>),
 }
 
 /// A module that cannot be planned before somebody changes something: the config, a permission, what AWS has.
@@ -225,7 +212,7 @@ impl Engine {
         }))
         .await;
         let plans: Vec<ModulePlan> = planned.into_iter().map(|(_, _, plan)| plan).collect();
-        Ok(Response::Planned { part: load::part(&self.store, plans, reads.request().room).await?, refused })
+        Ok(Response::Planned { part: load::store_plans(&self.store, &plans).await?, refused })
     }
 
     /// One module and its plan; else its name and why it has none.

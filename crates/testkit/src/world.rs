@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use landfall_aws::{Error, Fault, Mode};
 use landfall_catalog::{Layer, Link, Module as Config, Scope};
-use landfall_engine::{Engine, Limits, Module, Op, Outcome, Part, Request, Response};
+use landfall_engine::{Engine, Limits, Module, Op, Outcome, Request, Response};
 use landfall_plan::{AcceptedDrift, ModuleChange, ModulePlan, Plan, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{
     AcquireRequest, Actor, Cancelled, DocumentRef, JournalEntry, Lease, ModuleRecord, NewChange, Phase, Run, RunStart,
@@ -165,7 +165,6 @@ impl World {
             Response::Stepped { .. } => panic!("a plan answers a plan"),
         };
         assert!(self.engine.aws().watch().writes().is_empty(), "a plan writes nothing");
-        let Part::Stored(part) = part else { panic!("a plan for which there is no room is stored") };
         let bytes = self.store.get_document(&part).await.expect("the plan is stored");
         let [module]: [ModulePlan; 1] = serde_json::from_slice(&bytes).expect("the plan is that of one module");
         let plan = Plan {
@@ -422,7 +421,6 @@ impl World {
             lease: self.lease.clone(),
             run: deployment.run.clone(),
             plan: deployment.plan.clone(),
-            room: 0,
         }
     }
 }

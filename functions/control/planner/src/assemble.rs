@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 use lambda_runtime::Error;
 use landfall_control::{Control, Ending, LayerSettings, Recorded, When};
 use landfall_plan::{
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::batch::{Batch, batches};
-use crate::{Part, Plans, Refused, look};
+use crate::{Part, Refused, look};
 
 /// Documents of plans that are read at a time.
 const AT_ONCE: usize = 64;
@@ -183,18 +183,14 @@ pub(crate) async fn assemble(
     Ok(Assembled { decision, plan: Some(document), hash: Some(hash), ready, waiting, patience })
 }
 
-/// The plans that the module functions answered or left.
+/// The plans that the module functions left.
 async fn plans(control: &Control, parts: &[Part]) -> Result<Vec<ModulePlan>, Error> {
-    let plans: Vec<_> =
-        stream::iter(parts).map(|part| plans_of(control, &part.part)).buffered(AT_ONCE).try_collect().await?;
-    Ok(plans.concat())
-}
-
-async fn plans_of(control: &Control, plans: &Plans) -> Result<Vec<ModulePlan>, Error> {
-    match plans {
-        Plans::Here(plans) => Ok(plans.clone()),
-        Plans::Stored(document) => Ok(serde_json::from_slice(&control.store.get_document(document).await?)?),
+    let mut plans: Vec<ModulePlan> = Vec::new();
+    let mut documents = stream::iter(parts).map(|part| control.store.get_document(&part.part)).buffered(AT_ONCE);
+    while let Some(document) = documents.next().await {
+        plans.extend(serde_json::from_slice::<Vec<ModulePlan>>(&document?)?);
     }
+    Ok(plans)
 }
 
 /// The end of a deployment some of whose modules cannot be planned. All of them are told at once.

@@ -10,7 +10,6 @@ mod prepare;
 
 use lambda_runtime::Error;
 use landfall_control::Control;
-use landfall_plan::ModulePlan;
 use landfall_state::{DocumentRef, Lease};
 use serde::{Deserialize, Serialize};
 
@@ -53,20 +52,10 @@ pub enum Request {
 /// What a module function answered for a batch.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Part {
-    /// The plans of its modules.
-    part: Plans,
+    /// Where the plans of its modules lie.
+    part: DocumentRef,
     /// Modules that have no plan before somebody changes something.
     refused: Vec<Refused>,
-}
-
-/// The plans of a batch.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum Plans {
-    /// They lie in a document.
-    Stored(DocumentRef),
-    /// They are small.
-    Here(Vec<ModulePlan>),
 }
 
 /// A module without a plan.
