@@ -141,6 +141,26 @@ class Landfall:
         ended = self.ended(layer, answer["number"])
         return self.approve(layer, ended) if ended.get("phase") == "awaiting-approval" else ended
 
+    def recorded(self, layer: str) -> dict:
+        """The newest deployment of a layer as the table has it: number, status, phase, version of its file."""
+        found = self.account.client("dynamodb").query(
+            TableName=self.installation.table,
+            KeyConditionExpression="pk = :layer AND begins_with(sk, :deployment)",
+            ExpressionAttributeValues={":layer": {"S": f"LAYER#{layer}"}, ":deployment": {"S": "DEPLOYMENT#"}},
+            ScanIndexForward=False,
+            Limit=1,
+            ConsistentRead=True,
+        )["Items"]
+        if not found:
+            return {"number": 0, "status": "", "phase": None, "version": None}
+        (item,) = found
+        return {
+            "number": int(item["number"]["N"]),
+            "status": item["status"]["S"],
+            "phase": item.get("phase", {}).get("S"),
+            "version": item["source"]["M"].get("version_id", {}).get("S"),
+        }
+
     def take_lease(self, layer: str, seconds: float, doing: str) -> None:
         """Lets somebody else have the layer's lease for some time, whoever has it now."""
         now = int(time.time() * 1000)
@@ -179,15 +199,15 @@ class Landfall:
         return [line for line in lines if '"ERROR"' in line]
 
 
-def until(look, what: str, seconds: float = DEADLINE):
-    """The first truthy answer of `look`."""
+def until(look, what: str, seconds: float = DEADLINE, every: float = 0.1):
+    """The first truthy answer of `look`, which is asked `every` so many seconds."""
     end = time.monotonic() + seconds
     while True:
         found = look()
         if found:
             return found
         assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 def local(url: str) -> str:
