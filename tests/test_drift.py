@@ -152,6 +152,9 @@ def test_what_was_accepted_stays_until_somebody_changes_it_again(landfall, told)
     assert layer.attribute("orders", "DelaySeconds") == "7", "a deployment does not revert it"
     assert layer.attribute("mails", "KmsMasterKeyId") != ""
     assert layer.look()[0] == 0
+    modules = landfall.get(f"/layers/{layer.name}/deployments/{ended['number']}/plan")["plan"]["modules"]
+    left = {one["change"]["path"]: one["why"] for module in modules for one in module.get("left", [])}
+    assert left == {"delay_seconds": "accepted", "message_retention_seconds": "accepted"}, "the plan says what it leaves"
     assert layer.run("--withdraw", "orders.queue.delay_seconds").returncode == 0
     assert layer.look()[0] == DRIFTED
     assert layer.run("--accept", "orders.queue.delay_seconds").returncode == 0

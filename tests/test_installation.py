@@ -8,7 +8,7 @@ import installation as installing
 import pytest
 import yaml
 from botocore.exceptions import ClientError
-from conftest import ACCOUNT, Landfall, environment
+from conftest import ACCOUNT, Landfall, environment, until
 
 QUEUE = "modules:\n  - name: orders\n    type: sqs\n    delay_seconds: {delay}"
 
@@ -54,6 +54,28 @@ def test_every_function_has_a_role_logs_with_an_end_an_alias_and_an_alarm(landfa
         assert group["retentionInDays"] > 0
         assert f"{stack}-{name}" in watched, name
     assert len(roles) == len(installing.functions())
+
+
+def test_a_sweep_that_does_not_run_any_more_raises_an_alarm(landfall):
+    alarms = landfall.account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    (stopped,) = [alarm for alarm in alarms if "the sweep does not run" in alarm["AlarmDescription"]]
+    # It is told by what does not come.
+    assert (stopped["TreatMissingData"], stopped["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
+    counted = {"Namespace": stopped["Namespace"], "MetricName": stopped["MetricName"]}
+    assert counted == {"Namespace": "Landfall", "MetricName": "LeasesExpired"}
+    logs = landfall.account.client("logs")
+
+    def counts():
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/{landfall.installation.stack}-coordinator", filterPattern="LeasesExpired"
+        )
+        return [event["message"] for page in pages for event in page["events"] if "LeasesExpired" in event["message"]]
+
+    # It comes although nothing expired.
+    landfall.account.client("lambda").invoke(
+        FunctionName=f"{landfall.installation.stack}-coordinator:live", Payload=b'{"op":"sweep"}'
+    )
+    assert until(counts, "a sweep counts")
 
 
 def test_the_state_machines_log_without_data_and_trace(landfall):

@@ -1,6 +1,6 @@
 //! Alarms on what the watch of the coordinator counts: each is a metric that its function leaves in its log.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::parts::{Alarm, alarm, reference};
 
@@ -26,4 +26,22 @@ pub(super) fn counted(resources: &mut Map<String, Value>) {
         };
         resources.insert(name.into(), alarm(&counted));
     }
+    resources.insert("SweepStoppedAlarm".into(), stopped());
+}
+
+/// The sweep counts every minute, if only to zero. That nothing comes any more is what this one is about.
+fn stopped() -> Value {
+    let mut stopped = alarm(&Alarm {
+        what: "the sweep does not run, so what dies is not found and what drifts is not looked for",
+        namespace: "Landfall",
+        metric: "LeasesExpired",
+        statistic: "SampleCount",
+        dimension: ("Stack", reference("AWS::StackName")),
+    });
+    let properties = &mut stopped["Properties"];
+    properties["Period"] = json!(300);
+    properties["EvaluationPeriods"] = json!(2);
+    properties["ComparisonOperator"] = json!("LessThanThreshold");
+    properties["TreatMissingData"] = json!("breaching");
+    stopped
 }

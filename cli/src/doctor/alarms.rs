@@ -93,6 +93,10 @@ fn todo(facts: &Facts, name: &str, properties: &Value) -> String {
         "ChangesWaitingAlarm" => {
             "see which: landfall status\nstop what is in the way: landfall cancel LAYER".to_owned()
         }
+        "SweepStoppedAlarm" => format!(
+            "see whether its rule is on: landfall doctor\nsee why it fails: aws logs tail /aws/lambda/{}-coordinator --since 1h",
+            facts.stack
+        ),
         _ => {
             let function = facts.text(&properties["Dimensions"][0]["Value"]);
             format!("see why: aws logs tail /aws/lambda/{function} --since 1h")

@@ -37,7 +37,7 @@ pub struct ModulePlan {
     /// What stands in the way of it. Not part of the plan's hash: what is used of a quota changes while people think.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub preflight: Vec<Obstacle>,
-    /// Drift that it leaves alone. Not part of a layer's plan: what others change must not make it another one.
+    /// Drift that it leaves alone. Not part of the plan's hash: what others change there must not make it another one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<LeftAlone>,
 }

@@ -94,11 +94,13 @@ impl Plan {
     }
 
     /// Hex SHA-256 over the plan's canonical JSON. An approval names it, so it binds to exactly these changes. What
-    /// stands in their way is left out: it changes while people think, and setting it right must not ask again.
+    /// stands in their way and what is left alone is not in it: others change that while people think.
     pub fn hash(&self) -> String {
         let mut value = serde_json::to_value(self).unwrap_or_default();
         for module in value.get_mut("modules").and_then(Value::as_array_mut).into_iter().flatten() {
-            module.as_object_mut().map(|module| module.remove("preflight"));
+            for aside in ["preflight", "left"] {
+                module.as_object_mut().map(|module| module.remove(aside));
+            }
         }
         let mut text = String::new();
         write_canonical(&value, &mut text);

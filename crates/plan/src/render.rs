@@ -2,6 +2,7 @@
 
 mod attribute;
 mod brief;
+mod left;
 mod paint;
 mod value;
 
@@ -13,6 +14,7 @@ use crate::plan::{Counts, Plan, PlanRequest};
 use crate::preflight::{Obstacle, Weight};
 use crate::render::attribute::{attributes, width};
 use crate::render::brief::Brief;
+use crate::render::left::left;
 
 /// What stands for a value that AWS decides on.
 const UNKNOWN: &str = "(known after apply)";
@@ -46,6 +48,7 @@ pub fn render(plan: &Plan, style: impl Into<Style>) -> String {
     let mut page = Page { style, out: String::new(), hides: false };
     if plan.modules.iter().all(|module| !is_shown(module)) {
         nothing(&mut page, plan);
+        left(&mut page, plan);
         warnings(&mut page, plan);
         return page.out;
     }
@@ -54,6 +57,7 @@ pub fn render(plan: &Plan, style: impl Into<Style>) -> String {
         render_module(&mut page, plan, module);
     }
     footer(&mut page, plan);
+    left(&mut page, plan);
     warnings(&mut page, plan);
     page.out
 }

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use landfall_plan::{
-    Action, After, AttributeChange, Before, ModuleChange, ModulePlan, Obstacle, Paint, Plan, PlanRequest,
-    ResourceChange, Risk, Style, Weight, render,
+    Action, After, AttributeChange, Before, LeftAlone, ModuleChange, ModulePlan, Obstacle, Paint, Plan, PlanRequest,
+    ResourceChange, Risk, Style, Weight, Why, render,
 };
 use serde_json::{Value, json};
 
@@ -388,4 +388,26 @@ fn a_plan_of_an_earlier_version_is_read() {
     document["modules"][0].as_object_mut().unwrap().remove("preflight");
     let read: Plan = serde_json::from_value(document).unwrap();
     assert!(read.modules[0].preflight.is_empty());
+}
+
+fn left(path: &str, why: Why, is: Value, says: Value) -> LeftAlone {
+    let change = AttributeChange { drift: true, ..changed(path, is, says) };
+    LeftAlone { resource: "queue".into(), kind: "AWS::SQS::Queue".into(), why, change }
+}
+
+#[test]
+fn what_is_left_alone_is_said_also_where_nothing_changes_and_is_no_part_of_the_hash() {
+    let mut orders = module("orders", "sqs", vec![resource("queue", "AWS::SQS::Queue", Action::Keep, vec![])]);
+    let plain = plan(vec![orders.clone()]);
+    let tags = json!({ "team": "payments", "cost-center": "a name that is much too long for a line" });
+    orders.left =
+        vec![left("delay_seconds", Why::Accepted, json!(7), json!(5)), left("tags", Why::Ignored, tags, json!({}))];
+    let with = plan(vec![orders]);
+    let text = render(&with, Paint::Plain);
+    assert!(text.starts_with("No changes."), "{text}");
+    assert!(text.contains("Left as it is, although the config says otherwise:\n"), "{text}");
+    assert!(text.contains("  orders.queue delay_seconds: 7, not 5 (accepted)\n"), "{text}");
+    assert!(text.contains("(the file ignores it)") && text.contains('…'), "{text}");
+    assert_eq!(with.hash(), plain.hash(), "an approval does not hang on it");
+    assert!(!render(&plain, Paint::Plain).contains("Left as it is"));
 }

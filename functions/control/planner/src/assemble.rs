@@ -6,9 +6,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use lambda_runtime::Error;
 use landfall_control::{Control, Ending, LayerSettings, Recorded, When};
-use landfall_plan::{
-    Action as Change, LeftAlone, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument, RunModule,
-};
+use landfall_plan::{Action as Change, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument, RunModule};
 use landfall_state::{
     Action, Beginning, Deployment, DocumentRef, Finished, Lease, ModuleRecord, PlanRef, PlanSummary, RunStart, Status,
 };
@@ -107,8 +105,6 @@ pub(crate) async fn assemble(
     let mut modules = modules?;
     let place = |module: &ModulePlan| run.modules.iter().position(|planned| planned.name == module.module);
     modules.sort_by_cached_key(place);
-    let left: Vec<(String, Vec<LeftAlone>)> =
-        modules.iter_mut().map(|module| (module.module.clone(), std::mem::take(&mut module.left))).collect();
     spread(&mut modules);
     let plan = Plan {
         layer: run.layer.name.clone(),
@@ -164,7 +160,7 @@ pub(crate) async fn assemble(
         control.announce(&deployment, event, &message),
     )?;
     if deployment.action == Action::Drift {
-        look::record(control, &lease, number, &plan, &left).await?;
+        look::record(control, &lease, number, &plan).await?;
     }
     if decision == Decision::Ended {
         let deployment = Deployment { plan: Some(reference), ..deployment };

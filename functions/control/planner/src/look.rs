@@ -2,21 +2,15 @@
 
 use lambda_runtime::Error;
 use landfall_control::Control;
-use landfall_plan::{Action, AttributeChange, LeftAlone, ModuleChange, Plan, Why, digest, there, wanted};
+use landfall_plan::{Action, AttributeChange, ModuleChange, Plan, Why, digest, there, wanted};
 use landfall_state::{DriftSeen, DriftValue, Lease};
 use serde_json::Value;
 
 /// Records the drift that a plan shows, and announces what is new.
-pub(crate) async fn record(
-    control: &Control,
-    lease: &Lease,
-    number: u64,
-    plan: &Plan,
-    left: &[(String, Vec<LeftAlone>)],
-) -> Result<(), Error> {
+pub(crate) async fn record(control: &Control, lease: &Lease, number: u64, plan: &Plan) -> Result<(), Error> {
     let layer = control.store.layer(&lease.layer).await?;
     let config = layer.and_then(|layer| layer.config).map(|config| config.number);
-    let news = control.store.writer(lease).drift_looked(number, config, &seen(plan, left)).await?;
+    let news = control.store.writer(lease).drift_looked(number, config, &seen(plan)).await?;
     if !news.is_empty() {
         control.tell_of_drift(&lease.layer, number, &news).await;
     }
@@ -24,11 +18,9 @@ pub(crate) async fn record(
 }
 
 /// The resources that are not as they were applied last. What the config wants otherwise by now is none of it.
-fn seen(plan: &Plan, left: &[(String, Vec<LeftAlone>)]) -> Vec<DriftSeen> {
+fn seen(plan: &Plan) -> Vec<DriftSeen> {
     let mut found: Vec<DriftSeen> = Vec::new();
     for module in plan.modules.iter().filter(|module| module.change != ModuleChange::Destroy) {
-        let of_module = left.iter().filter(|(name, _)| *name == module.module).flat_map(|(_, left)| left);
-        let left: Vec<&LeftAlone> = of_module.collect();
         for change in &module.resources {
             let mut seen = DriftSeen {
                 module: module.module.clone(),
@@ -46,7 +38,7 @@ fn seen(plan: &Plan, left: &[(String, Vec<LeftAlone>)]) -> Vec<DriftSeen> {
                 Action::Keep | Action::Update | Action::Replace => {
                     let drifted = change.attributes.iter().filter(|attribute| attribute.drift);
                     seen.attributes.extend(drifted.map(|attribute| differs(attribute, false)));
-                    let left = left.iter().filter(|left| left.resource == change.resource);
+                    let left = module.left.iter().filter(|left| left.resource == change.resource);
                     seen.attributes.extend(left.map(|left| differs(&left.change, left.why == Why::Ignored)));
                 }
                 Action::Delete => {}
