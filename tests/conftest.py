@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from botocore.credentials import Credentials
 sys.path.insert(0, str(Path(__file__).parent))
 
 import installation as installing  # noqa: E402
+import proxied  # noqa: E402
 
 ACCOUNT = "000000000000"
 DEADLINE = 60.0
@@ -197,6 +199,20 @@ class Landfall:
         lines = [event["message"] for page in pages.paginate(logGroupName=group) for event in page["events"]]
         assert lines, "the function logs"
         return [line for line in lines if '"ERROR"' in line]
+
+
+@contextmanager
+def behind_proxy(local_aws, account: str):
+    """An installation of its own whose functions reach AWS through a fault proxy."""
+    proxied.build()
+    proxy = proxied.Proxy(local_aws.endpoint)
+    where = installing.Account(endpoint=local_aws.endpoint, id=account)
+    landfall = Landfall(installing.install(where, installing.build(), behind=proxy.endpoint))
+    landfall.proxy = proxy
+    try:
+        yield landfall
+    finally:
+        proxy.close()
 
 
 def until(look, what: str, seconds: float = DEADLINE, every: float = 0.1):

@@ -5,9 +5,8 @@ import subprocess
 import time
 
 import invariants
-import proxied
 import pytest
-from conftest import ACCOUNT, Landfall, environment, until
+from conftest import ACCOUNT, behind_proxy, environment, until
 from proxied import rule
 
 import installation as installing
@@ -20,13 +19,8 @@ QUEUE = "modules:\n  - name: orders\n    type: sqs\n    delay_seconds: {delay}"
 @pytest.fixture(scope="module")
 def patient(local_aws):
     """An installation whose functions reach AWS through the fault proxy, and of which nothing else runs."""
-    proxied.build()
-    proxy = proxied.Proxy(local_aws.endpoint)
-    account = installing.Account(endpoint=local_aws.endpoint, id=PATIENT)
-    landfall = Landfall(installing.install(account, installing.build(), behind=proxy.endpoint))
-    landfall.proxy = proxy
-    yield landfall
-    proxy.close()
+    with behind_proxy(local_aws, PATIENT) as landfall:
+        yield landfall
 
 
 @pytest.fixture(autouse=True)

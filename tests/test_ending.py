@@ -2,12 +2,9 @@
 
 import json
 
-import proxied
 import pytest
-from conftest import ACCOUNT, Landfall, environment, service, until
+from conftest import ACCOUNT, behind_proxy, environment, service, until
 from proxied import rule
-
-import installation as installing
 
 # Of its own, because AWS is slow and broken in it.
 SLOW = "000000000888"
@@ -24,13 +21,8 @@ TWO = """modules:
 @pytest.fixture(scope="module")
 def slow(local_aws):
     """An installation whose functions reach AWS through the fault proxy."""
-    proxied.build()
-    proxy = proxied.Proxy(local_aws.endpoint)
-    account = installing.Account(endpoint=local_aws.endpoint, id=SLOW)
-    landfall = Landfall(installing.install(account, installing.build(), behind=proxy.endpoint))
-    landfall.proxy = proxy
-    yield landfall
-    proxy.close()
+    with behind_proxy(local_aws, SLOW) as landfall:
+        yield landfall
 
 
 @pytest.fixture(autouse=True)
