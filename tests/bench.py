@@ -93,21 +93,24 @@ def cold_start(binary: Path) -> float:
         api.server.shutdown()
 
 
-def release_builds() -> tuple[Path, str]:
-    """Builds the functions as `landfall bootstrap` does: for arm64 where Rust has that target, else for this machine."""
-    listed = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
-    arm = (Path(listed) / "lib/rustlib/aarch64-unknown-linux-gnu").exists() or installing.architecture() == "arm64"
-    architecture, flag = ("arm64", "--arm64") if arm else ("x86_64", "--x86-64")
+def release_builds(architecture: str) -> Path:
+    """Builds the functions as `landfall bootstrap` does, and answers the folder of their packages."""
     folder = installing.target_dir() / "lambda" / architecture
+    flag = {"arm64": "--arm64", "x86_64": "--x86-64"}[architecture]
     command = ["cargo", "lambda", "build", "--release", "--locked", "--output-format", "binary", flag]
     packages = [word for name in installing.functions().values() for word in ("--package", name)]
     subprocess.run([*command, "--lambda-dir", str(folder), *packages], cwd=installing.ROOT, check=True)
-    return folder, architecture
+    return folder
 
 
-def packages(folder: Path, architecture: str) -> None:
+def packages(own: Path) -> None:
+    """The packages that are installed by default, those for arm64, where Rust has that target; `own` are this machine's."""
+    listed = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
+    arm = (Path(listed) / "lib/rustlib/aarch64-unknown-linux-gnu").exists()
+    architecture = "arm64" if arm else installing.architecture()
+    folder = release_builds(architecture) if architecture != installing.architecture() else own
     print(f"\nPackages of the functions, release, {architecture}")
-    if architecture == "x86_64":
+    if architecture != "arm64":
         print("  (Rust's arm64 target is not installed here: `rustup target add aarch64-unknown-linux-gnu`)")
     with tempfile.TemporaryDirectory() as scratch:
         for name, binary in installing.functions().items():
@@ -117,11 +120,12 @@ def packages(folder: Path, architecture: str) -> None:
                 archive.write(built, "bootstrap")
             megabytes = packed.stat().st_size / 1e6
             row(f"{name}: zip", f"{megabytes:.2f} MB", "4 MB", megabytes <= 4)
-    if architecture != installing.architecture():
-        return
+
+
+def cold_starts(own: Path) -> None:
     print(f"\nCold start: process start to first request taken, clients included, median of {ROUNDS}")
     for name, binary in installing.functions().items():
-        times = [cold_start(folder / binary / "bootstrap") for _ in range(ROUNDS)]
+        times = [cold_start(own / binary / "bootstrap") for _ in range(ROUNDS)]
         median = statistics.median(times)
         row(f"{name}", f"{median:.1f} ms", "30 ms", median <= 30)
 
@@ -218,12 +222,15 @@ def wide(landfall, proxy) -> None:
     """Whether many modules take longer than few, when AWS is slow."""
     print("\nIndependent modules with 200 ms added to every call of AWS, from upload to result")
     proxy.set(proxied.rule("delay", times=None, with_={"milliseconds": 200}))
-    taken = {}
+    taken, made = {}, {}
     for count in (2, 40):
         layer = f"wide{count}"
         text = conftest.environment(layer, independent(count)).replace(conftest.ACCOUNT, landfall.account.id)
+        before = len(proxy.calls())
         taken[count], ended = timed(landfall, layer, text)
+        made[count] = len(proxy.calls()) - before
         row(f"{count} modules created", f"{taken[count]:.2f} s", "none set", ended["status"] == "succeeded")
+    print(f"  the emulator answers one call after the other: {made[2]} calls for 2 of them, {made[40]} for 40")
     more = 100 * (taken[40] / taken[2] - 1)
     row("40 take longer than 2 by", f"{more:.0f} %", "10 %", more <= 10)
 
@@ -267,10 +274,10 @@ def main() -> int:
     if "--system" in sys.argv:
         system(installing.build())
         return 0
-    folder, architecture = release_builds()
-    same = architecture == installing.architecture()
-    system(runnable(folder) if same else installing.build())
-    packages(folder, architecture)
+    own = release_builds(installing.architecture())
+    system(runnable(own))
+    cold_starts(own)
+    packages(own)
     return 0
 
 
