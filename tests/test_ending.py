@@ -147,6 +147,50 @@ def test_nothing_waits_under_a_lease_that_is_lost(slow):
     assert queues(slow, layer) == ["first", "second"]
 
 
+def test_a_planner_that_dies_when_it_has_ended_a_deployment_is_not_missed(slow):
+    layer = slow.name("unchanged")
+    assert slow.deploy(f"{layer}.yaml", config(layer), layer)["outcome"] == "changed"
+    before = len(slow.errors("planner"))
+    slow.proxy.set(
+        rule("kill", function="planner", operation="TransactWriteItems", names="finished_at", with_={"place": "after"})
+    )
+    ended = slow.deploy(f"{layer}.yaml", config(layer) + "# again\n", layer)
+    assert (ended["status"], ended["outcome"]) == ("succeeded", "no-changes")
+    assert slow.proxy.struck() == 1
+    sfn = slow.account.client("stepfunctions")
+
+    def over():
+        status = sfn.describe_execution(executionArn=ended["execution_arn"])["status"]
+        return status if status != "RUNNING" else None
+
+    assert until(over, "its execution ends") == "SUCCEEDED"
+    assert len(slow.errors("planner")) == before, "the repetition finds what was done and is no error"
+    assert slow.deploy(f"{layer}.yaml", config(layer) + "# and again\n", layer)["outcome"] == "no-changes"
+
+
+def test_a_planner_that_dies_when_it_has_rejected_a_change_holds_nobody_up(slow):
+    layer = slow.name("moved")
+    assert slow.deploy(f"{layer}.yaml", config(layer), layer)["outcome"] == "changed"
+    elsewhere = config(layer).replace("region: us-east-1", "region: eu-west-1")
+    assert elsewhere != config(layer)
+    slow.proxy.set(
+        rule("kill", function="planner", operation="TransactWriteItems", names="finished_at", with_={"place": "after"})
+    )
+    ended = slow.deploy(f"{layer}.yaml", elsewhere, layer)
+    assert ended["status"] == "rejected" and "cannot be moved" in ended["message"], ended
+    assert slow.proxy.struck() == 1
+    lease = {"pk": {"S": f"LAYER#{layer}"}, "sk": {"S": "LEASE"}}
+
+    def free():
+        item = slow.account.client("dynamodb").get_item(
+            TableName=slow.installation.table, Key=lease, ConsistentRead=True
+        )["Item"]
+        return "holder" not in item
+
+    until(free, "the lease is given back", 20)
+    assert slow.deploy(f"{layer}.yaml", config(layer) + "# again\n", layer)["outcome"] == "no-changes"
+
+
 def test_an_upload_that_nobody_could_take_is_kept_with_the_dead_letters(slow):
     layer = slow.name("lost")
     slow.proxy.set(rule("error", times=None, function="intake", service="dynamodb", with_={"status": 400, "code": "Broken"}))

@@ -52,6 +52,19 @@ struct Shared {
     expires_ms: i64,
 }
 
+impl SeenLease {
+    /// The lease that `holder` has already, from an earlier try to begin.
+    pub fn of(&self, layer: &str, holder: &str) -> Option<Lease> {
+        (self.record.holder.as_deref() == Some(holder)).then(|| Lease {
+            layer: layer.to_owned(),
+            token: self.record.token,
+            holder: holder.to_owned(),
+            expires_at: at(self.record.expires_ms),
+            environment: self.record.environment.clone(),
+        })
+    }
+}
+
 impl Store {
     /// Takes the lease of a layer, and for a service a shared one of its environment, both or none. The token grows
     /// with every take, also when the same holder takes it again.

@@ -79,23 +79,24 @@ pub(crate) async fn assemble(
     let (store, layer) = (&control.store, &lease.layer);
     // Plans of many modules take their time; what is recorded from here on needs a lease that lives.
     let doing = format!("planning {layer}/{number}");
-    let (state, modules) = tokio::join!(
+    let (state, lease, modules) = tokio::join!(
         async {
             tokio::try_join!(
                 store.deployment(layer, number),
-                store.renew(lease, &doing, PLANNING),
                 store.get_document(run),
                 store.modules(layer),
                 store.drift(layer),
             )
         },
+        store.renew(lease, &doing, PLANNING),
         plans(control, parts),
     );
-    let (deployment, lease, run, known, drift) = state?;
-    // It was cancelled, or an earlier try of this step has ended it.
+    let (deployment, run, known, drift) = state?;
+    // It was cancelled; or an earlier try of this step has ended it, and given the lease back.
     if deployment.cancel.is_some() || deployment.status != Status::Running {
         return Ok(Assembled::nothing());
     }
+    let lease = lease?;
     let refused: Vec<&Refused> = parts.iter().flat_map(|part| &part.refused).collect();
     if !refused.is_empty() {
         store.finish(layer, number, unplanned(&refused)).await?;

@@ -64,7 +64,8 @@ pub(crate) async fn begin(
         return Err(format!("deployment {} has another plan than the one that was approved", deployment.id()).into());
     }
     if is_over(control, &deployment).await? {
-        return Ok(Begun::over(None));
+        // An earlier try of this step may have taken the lease: it is given back at the end.
+        return Ok(Begun::over(seen.of(layer, execution)));
     }
     let admitted = admit(control, &deployment, record.as_ref(), execution, seen);
     let known = async { tokio::try_join!(store.modules(layer), store.drift(layer), file(control, &deployment)) };
