@@ -3,6 +3,7 @@
 import json
 import time
 
+import installation as installing
 import invariants
 import pytest
 from conftest import environment, until
@@ -20,7 +21,7 @@ DRIFTED = 8
 
 @pytest.fixture(scope="module")
 def told(landfall):
-    """What the topic tells of drift, layer by layer."""
+    """What the topic tells of a layer: of its drift, or of one of its deployments."""
     sqs, sns = landfall.account.client("sqs"), landfall.account.client("sns")
     url = sqs.create_queue(QueueName="drift-told")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -29,12 +30,15 @@ def told(landfall):
     sns.subscribe(TopicArn=landfall.installation.outputs["Topic"], Protocol="sqs", Endpoint=arn)
     heard: list[dict] = []
 
-    def of(layer: str) -> list[tuple[str, list[str]]]:
+    def of(layer: str, number: int | None = None) -> list[tuple]:
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             for message in messages:
                 heard.append(json.loads(json.loads(message["Body"])["Message"]))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return [(one["event"], one["drift"]) for one in heard if one["layer"] == layer and "drift" in one]
+        ours = [one for one in heard if one["layer"] == layer]
+        if number is not None:
+            return [(one["event"], one["message"]) for one in ours if one["number"] == number and "drift" not in one]
+        return [(one["event"], one["drift"]) for one in ours if "drift" in one]
 
     return of
 
@@ -202,6 +206,24 @@ def test_a_look_compares_with_what_was_deployed_and_gives_way_to_deployments(lan
     assert shown.returncode == DRIFTED and "comes first" in shown.stderr and "5 → 7" in shown.stdout
     landfall.approve(layer.name, asks)
     assert layer.look() == (0, {})
+
+
+def test_a_look_that_fails_is_told_and_one_that_ends_well_is_not(landfall, told):
+    layer = Layer(landfall, "blind")
+    assert layer.look()[0] == 0
+    iam, role = landfall.account.client("iam"), f"{landfall.installation.stack}-{installing.REGION}-sqs"
+    deny = {"Effect": "Deny", "Action": "sqs:GetQueueAttributes", "Resource": f"arn:aws:sqs:*:*:*{layer.name}*"}
+    iam.put_role_policy(
+        RoleName=role, PolicyName="blind", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    )
+    try:
+        failed = layer.run()
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="blind")
+    assert failed.returncode not in (0, DRIFTED) and "sqs:GetQueueAttributes" in failed.stderr, failed.stderr
+    until(lambda: [event for event, _ in told(layer.name, 3)] == ["failed"], "that nobody could look is told")
+    assert told(layer.name, 2) == [], "a look that ends well is nothing to tell"
+    assert layer.look()[0] == 0
 
 
 def test_looks_begin_by_themselves_when_they_are_due(landfall):
