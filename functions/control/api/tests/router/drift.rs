@@ -86,10 +86,11 @@ async fn what_is_accepted_says_by_whom_and_promises_are_refused_with_what_to_do(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_waits_for_nobody_and_needs_something_deployed() {
     let world = looked_at(&[]).await;
+    world.running("shop").await;
     let busy = world.ask("POST", "/layers/shop/drift", None).await;
     assert_eq!(
         (busy.status, busy.error().1, busy.error().2),
-        (409, "deployment shop/1 comes first", "look again once it has ended")
+        (409, "deployment shop/2 comes first", "look again once it has ended")
     );
     world.running("new").await;
     for path in ["/layers/new/drift", "/layers/new/drift/reversal"] {
@@ -99,8 +100,8 @@ async fn a_look_waits_for_nobody_and_needs_something_deployed() {
     }
     assert_eq!(world.ask("POST", "/layers/nowhere/drift", None).await.status, 404);
     let reverted = world.ask_as(BOB, "POST", "/layers/shop/drift/reversal", None).await;
-    assert_eq!((reverted.status, &reverted.body["id"]), (202, &json!("shop/2")));
-    let deployment = world.control.store.deployment("shop", 2).await.unwrap();
+    assert_eq!((reverted.status, &reverted.body["id"]), (202, &json!("shop/3")));
+    let deployment = world.control.store.deployment("shop", 3).await.unwrap();
     let first = world.control.store.deployment("shop", 1).await.unwrap();
     assert_eq!((deployment.source, deployment.actor.0.as_str()), (first.source, BOB));
     let order = world.ask("POST", "/layers/shop/deployments", Some(json!({ "action": "drift" }))).await;
