@@ -1,8 +1,12 @@
 """Modules of one kind that begin together share an invocation of their function; each has an end of its own."""
 
-from conftest import until
+import pytest
+from conftest import ACCOUNT, behind_proxy, environment, until
 from proxied import rule
-from test_ending import config, nothing_broken, over, queues, slow  # noqa: F401
+from test_ending import over, queues
+
+# Of its own: two installations behind two proxies in one account would be one.
+BATCHES = "000000000889"
 
 THREE = "modules:\n" + "".join(f"  - {{ name: {name}, type: sqs }}\n" for name in ("a", "b", "c"))
 FED = """modules:
@@ -13,6 +17,23 @@ FED = """modules:
 """
 
 
+@pytest.fixture(scope="module")
+def slow(local_aws):
+    """An installation whose functions reach AWS through the fault proxy."""
+    with behind_proxy(local_aws, BATCHES) as landfall:
+        yield landfall
+
+
+@pytest.fixture(autouse=True)
+def nothing_broken(slow):
+    yield
+    slow.proxy.reset()
+
+
+def config(layer: str, modules: str) -> str:
+    return environment(layer, modules).replace(ACCOUNT, BATCHES)
+
+
 def executions(landfall, name: str) -> list[str]:
     """Names of the executions of modules that end with `name`."""
     sfn = landfall.account.client("stepfunctions")
@@ -21,7 +42,7 @@ def executions(landfall, name: str) -> list[str]:
     return [one["name"] for one in found if one["name"].endswith(name)]
 
 
-def test_one_that_fails_keeps_none_of_the_others_from_its_end(slow):  # noqa: F811
+def test_one_that_fails_keeps_none_of_the_others_from_its_end(slow):
     layer = slow.name("batch")
     slow.proxy.reset()
     slow.proxy.set(rule("error", operation="CreateQueue", with_={"status": 400, "code": "InvalidAttributeValue"}))
@@ -46,7 +67,7 @@ def test_one_that_fails_keeps_none_of_the_others_from_its_end(slow):  # noqa: F8
     assert slow.deploy(f"{layer}.yaml", config(layer, THREE), layer)["outcome"] == "no-changes"
 
 
-def test_what_needs_one_of_them_does_not_wait_for_the_others(slow):  # noqa: F811
+def test_what_needs_one_of_them_does_not_wait_for_the_others(slow):
     layer = slow.name("fed")
     slow.proxy.set(rule("delay", skip=1, operation="CreateQueue", with_={"milliseconds": 4000}))
     begun = slow.deployment_of(layer, slow.upload(f"{layer}.yaml", config(layer, FED)))
@@ -58,7 +79,7 @@ def test_what_needs_one_of_them_does_not_wait_for_the_others(slow):  # noqa: F81
     assert done == [quick, f"fed{quick}", slower, f"fed{slower}"]
 
 
-def test_what_waits_for_others_waits_in_one_execution(slow):  # noqa: F811
+def test_what_waits_for_others_waits_in_one_execution(slow):
     layer = slow.name("waits")
     waiting = "".join(f"  - {{ name: {name}, type: sqs, depends_on: [first] }}\n" for name in ("wa", "wb", "wc"))
     text = config(layer, "modules:\n  - { name: first, type: sqs }\n" + waiting)
@@ -67,7 +88,7 @@ def test_what_waits_for_others_waits_in_one_execution(slow):  # noqa: F811
     assert len(executions(slow, "-wa-and-2-more")) == 1 and not executions(slow, "-first")
 
 
-def test_what_aws_takes_its_time_for_goes_on_in_an_execution_of_its_own(slow):  # noqa: F811
+def test_what_aws_takes_its_time_for_goes_on_in_an_execution_of_its_own(slow):
     layer = slow.name("patient")
     slow.proxy.reset()
     slow.proxy.set(rule("error", operation="CreateQueue", with_={"status": 400, "code": "QueueDeletedRecently"}))
@@ -79,7 +100,7 @@ def test_what_aws_takes_its_time_for_goes_on_in_an_execution_of_its_own(slow):  
     assert slow.proxy.struck() == 1
 
 
-def test_few_calls_of_the_table_for_many_modules(slow):  # noqa: F811
+def test_few_calls_of_the_table_for_many_modules(slow):
     layer = slow.name("many")
     many = "modules:\n" + "".join(f"  - {{ name: q{number}, type: sqs }}\n" for number in range(12))
     slow.proxy.reset()
