@@ -59,7 +59,7 @@ class Landfall:
     def __init__(self, installation):
         self.installation = installation
         self.account = installation.account
-        self.s3 = self.account.client("s3")
+        self.s3, self.dynamodb = self.account.client("s3"), self.account.client("dynamodb")
 
     def name(self, stem: str) -> str:
         """A layer name that no other test uses."""
@@ -145,7 +145,7 @@ class Landfall:
 
     def recorded(self, layer: str) -> dict:
         """The newest deployment of a layer as the table has it: number, status, phase, version of its file."""
-        found = self.account.client("dynamodb").query(
+        found = self.dynamodb.query(
             TableName=self.installation.table,
             KeyConditionExpression="pk = :layer AND begins_with(sk, :deployment)",
             ExpressionAttributeValues={":layer": {"S": f"LAYER#{layer}"}, ":deployment": {"S": "DEPLOYMENT#"}},
@@ -166,7 +166,7 @@ class Landfall:
     def take_lease(self, layer: str, seconds: float, doing: str) -> None:
         """Lets somebody else have the layer's lease for some time, whoever has it now."""
         now = int(time.time() * 1000)
-        self.account.client("dynamodb").update_item(
+        self.dynamodb.update_item(
             TableName=self.installation.table,
             Key={"pk": {"S": f"LAYER#{layer}"}, "sk": {"S": "LEASE"}},
             UpdateExpression="SET holder = :h, expires_ms = :e, since = :s, doing = :d ADD #token :one",

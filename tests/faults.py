@@ -1,5 +1,5 @@
-"""The life of the demo environment and its service behind the fault proxy: one fault in each of its changes, then a
-plain rerun, and what has to hold afterwards."""
+"""The life of the demo environment and its service behind the fault proxy: faults in each of its changes, then a plain
+rerun, and what has to hold afterwards."""
 
 import json
 import threading
@@ -212,27 +212,29 @@ class Lane:
 
     # A change and what holds after it.
 
-    def change(self, name: str, layer: str, body: str | None, fault: Fault | None) -> tuple[Shape, int]:
-        """Makes a change with a fault in it, then again without until it succeeds. Answers how often it struck, too."""
+    def change(self, layer: str, body: str | None, faults: tuple[Fault, ...]) -> tuple[Shape, list[Fault]]:
+        """Makes a change with faults in it, then again without until it succeeds. Answers which of them struck, too."""
         self.proxy.reset()
-        if fault:
-            self.proxy.set(*fault.to_rules())
         make = (lambda: self.destroy(layer)) if body is None else (lambda: self.deploy(layer, body))
-        shape = Shape()
-        struck, ended = 0, {"status": "none"}
-        for _ in range(1 + RERUNS):
+        shape, struck, ended = Shape(), [], {"status": "none"}
+        # A fault that ends the run keeps those behind it from their calls: they wait for the next one.
+        waiting, plain = faults, 0
+        self.arm(waiting)
+        while plain <= RERUNS:
             ended = make()
-            if struck == 0:
-                struck = self.proxy.struck()
-                shape.calls = self.proxy.calls()
-                shape.plan = summary(ended)
-                if struck and fault.kind.startswith("killed") and not any(call["killed"] for call in shape.calls):
-                    raise Broken("the process was not found, so nothing was killed")
-            # From now on nothing is broken.
-            if fault and fault.place:
-                self.proxy.set()
+            calls = self.proxy.calls()
+            if not shape.calls:
+                shape.calls, shape.plan = calls, summary(ended)
+            hit = self.hit(waiting)
+            if any(fault.kind.startswith("killed") for fault in hit) and not any(call["killed"] for call in calls):
+                raise Broken("the process was not found, so nothing was killed")
+            struck += [fault for fault in hit if fault not in struck]
             if ended["status"] == "succeeded":
                 break
+            plain += not hit or not hit[0].place
+            # What struck is over; what did not strike where something else did may still come.
+            waiting = tuple(fault for fault in waiting if not fault.place or hit and fault not in hit)
+            self.arm(waiting)
         else:
             raise Broken(f"it does not converge: {ended['status']}, {ended.get('message')}")
         created = {(call["operation"], call["created"]) for call in self.proxy.calls() if call["created"]}
@@ -243,6 +245,14 @@ class Lane:
         shape.journal = {f"{entry['module']}/{entry['resource']}" for entry in entries}
         self.is_true(entries, came)
         return shape, struck
+
+    def arm(self, faults: tuple[Fault, ...]) -> None:
+        self.proxy.set(*(rule for fault in faults for rule in fault.to_rules()))
+
+    def hit(self, armed: tuple[Fault, ...]) -> list[Fault]:
+        """Those of the armed faults that struck."""
+        struck = iter([rule["struck"] for rule in self.proxy.rules()])
+        return [fault for fault in armed if sum(next(struck) for _ in fault.to_rules())]
 
     def is_true(self, entries: list[dict], came: dict[str, set[str]]) -> None:
         """Everything that exists is recorded as applied."""
@@ -291,9 +301,9 @@ def same(what: str, found: Counter | set | dict, expected: Counter | set | dict)
 
 
 class Life:
-    """A life from nothing to nothing, with a fault in each change."""
+    """A life from nothing to nothing, with faults in each change."""
 
-    def __init__(self, faults: dict[str, Fault]):
+    def __init__(self, faults: dict[str, tuple[Fault, ...]]):
         self.faults = faults
         self.struck: Counter = Counter()
         self.tried: Counter = Counter()
@@ -302,12 +312,11 @@ class Life:
         """Lives it; answers what each change made."""
         shapes = {}
         for name, layer, body in CHANGES:
-            fault = self.faults.get(name)
+            faults = self.faults.get(name, ())
             try:
-                shapes[name], struck = lane.change(name, layer, body, fault)
-                if fault:
-                    self.tried[fault.kind] += 1
-                    self.struck[fault.kind] += bool(struck)
+                shapes[name], struck = lane.change(layer, body, faults)
+                self.tried.update(fault.kind for fault in faults)
+                self.struck.update(fault.kind for fault in struck)
                 if name.startswith("update"):
                     lane.changes_nothing(layer, body)
             except Broken as broken:
@@ -334,7 +343,7 @@ class Life:
                 raise Broken(f"{self.told(name)}: {broken}") from None
 
     def told(self, name: str) -> str:
-        return f"{name}, {self.faults.get(name) or 'undisturbed'}"
+        return f"{name}, {', '.join(map(str, self.faults.get(name, ()))) or 'undisturbed'}"
 
 
 class Sweep:
@@ -383,7 +392,7 @@ class Sweep:
                 if life is self.undisturbed and not self.expected.done():
                     self.expected.set_exception(error)
                 with self.lock:
-                    told = f"{error!r} in a life with {[str(fault) for fault in life.faults.values()]}"
+                    told = f"{error!r} in a life with {[life.told(name) for name in life.faults]}"
                     self.failures.append(str(error) if isinstance(error, Broken) else told)
                 if lane:
                     lane.close()

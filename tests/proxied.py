@@ -10,8 +10,8 @@ import installation as installing
 class Proxy:
     """A fault proxy. It ends with us, because it watches its stdin."""
 
-    def __init__(self, upstream: str, stack: str = "landfall"):
-        binary = installing.target_dir() / "debug/landfall-fault-proxy"
+    def __init__(self, upstream: str, stack: str = "landfall", profile: str = "debug"):
+        binary = installing.target_dir() / profile / "landfall-fault-proxy"
         self.process = subprocess.Popen(
             [str(binary), upstream, stack], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -52,7 +52,6 @@ def rule(fault: str, *, skip: int = 0, times: int | None = 1, each: bool = False
     return {"match": match, "skip": skip, "times": times, "each": each, "do": {"fault": fault, **(with_ or {})}}
 
 
-def build() -> None:
-    subprocess.run(
-        ["cargo", "build", "--quiet", "--locked", "--package", "landfall-testkit", "--bins"], cwd=installing.ROOT, check=True
-    )
+def build(profile: str = "debug") -> None:
+    command = ["cargo", "build", "--quiet", "--locked", "--package", "landfall-testkit", "--bins"]
+    subprocess.run([*command, *(["--release"] if profile == "release" else [])], cwd=installing.ROOT, check=True)

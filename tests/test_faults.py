@@ -25,6 +25,8 @@ SEED = int(os.environ.get("LANDFALL_FAULTS_SEED", "4"))
 ALL = os.environ.get("LANDFALL_FAULTS") == "all"
 SECONDS = float(os.environ.get("LANDFALL_FAULTS_SECONDS", "inf" if ALL else "40"))
 LANES = 6 if ALL else 4
+# Faults in each change that is drawn.
+AT_ONCE = 3
 
 DRAINS = {"status": 400, "code": "DependencyViolation"}
 HOLDERS = "DeleteVpc|DeleteSubnet|DeleteSecurityGroup|DetachInternetGateway"
@@ -44,22 +46,22 @@ SLOWNESS = {
 FIXED = [
     Life(
         {
-            "create env": Fault("reply lost", Place("base", "ec2", "CreateSubnet", 0)),
-            "create shop": Fault("connection dropped", Place("s3", "s3", "CreateBucket", 0)),
-            "update env": Fault("throttled", Place("base", "logs", "PutRetentionPolicy", 0)),
-            "update shop": Fault("killed after", Place("intake", "dynamodb", "GetItem", 2)),
-            "destroy shop": Fault("500", Place("sns", "sns", "DeleteTopic", 0)),
-            "destroy env": Fault("killed after", Place("base", "ec2", "DeleteNatGateway", 0)),
+            "create env": (Fault("reply lost", Place("base", "ec2", "CreateSubnet", 0)),),
+            "create shop": (Fault("connection dropped", Place("s3", "s3", "CreateBucket", 0)),),
+            "update env": (Fault("throttled", Place("base", "logs", "PutRetentionPolicy", 0)),),
+            "update shop": (Fault("killed after", Place("intake", "dynamodb", "GetItem", 2)),),
+            "destroy shop": (Fault("500", Place("sns", "sns", "DeleteTopic", 0)),),
+            "destroy env": (Fault("killed after", Place("base", "ec2", "DeleteNatGateway", 0)),),
         }
     ),
     Life(
         {
-            "create env": Fault("500", Place("planner", "s3", "PutObject", 0)),
-            "create shop": Fault("reply lost", Place("sns", "sns", "Subscribe", 0)),
-            "update env": Fault("killed before", Place("coordinator", "states", "SendTaskSuccess", 0)),
-            "update shop": Fault("connection dropped", Place("sqs", "sqs", "SetQueueAttributes", 0)),
-            "destroy shop": Fault("killed before", Place("sqs", "kms", "ScheduleKeyDeletion", 0)),
-            "destroy env": Fault("reply lost", Place("base", "ec2", "DeleteVpc", 0)),
+            "create env": (Fault("500", Place("planner", "s3", "PutObject", 0)),),
+            "create shop": (Fault("reply lost", Place("sns", "sns", "Subscribe", 0)),),
+            "update env": (Fault("killed before", Place("coordinator", "states", "SendTaskSuccess", 0)),),
+            "update shop": (Fault("connection dropped", Place("sqs", "sqs", "SetQueueAttributes", 0)),),
+            "destroy shop": (Fault("killed before", Place("sqs", "kms", "ScheduleKeyDeletion", 0)),),
+            "destroy env": (Fault("reply lost", Place("base", "ec2", "DeleteVpc", 0)),),
         }
     ),
 ]
@@ -68,18 +70,18 @@ FIXED = [
 def slow(*kinds: str) -> Life:
     """A life in which AWS is slow in these ways."""
     rules = tuple(one for kind in kinds for one in SLOWNESS[kind])
-    return Life({name: Fault(" and ".join(kinds), rules=rules) for name, _, _ in CHANGES})
+    return Life({name: (Fault(" and ".join(kinds), rules=rules),) for name, _, _ in CHANGES})
 
 
 def broken(expected):
-    """Lives with one fault in each change, so that every fault at every call comes in one of them."""
+    """Lives with some faults in each change, so that every fault at every call comes in one of them."""
     draw = random.Random(SEED)
     cases = {}
     for name, _, _ in CHANGES:
         cases[name] = [Fault(kind, place) for place in places(expected[name].calls) for kind in KINDS]
         draw.shuffle(cases[name])
-    for number in range(max(len(some) for some in cases.values())):
-        yield Life({name: some[number] for name, some in cases.items() if number < len(some)})
+    for first in range(0, max(len(some) for some in cases.values()), AT_ONCE):
+        yield Life({name: tuple(some[first : first + AT_ONCE]) for name, some in cases.items()})
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import ministack.app as ministack
 from landfall_local import (
     async_events,
     cloudformation,
+    dynamodb,
     ec2,
     iam_policies,
     policy_context,
@@ -19,6 +20,7 @@ from landfall_local import (
 
 async_events.install()
 cloudformation.install()
+dynamodb.install()
 ec2.install()
 policy_context.install()
 service_linked_roles.install()

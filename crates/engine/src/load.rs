@@ -1,18 +1,18 @@
-//! What a step reads from the state: run, plan, journal, deployed modules; and the plan it leaves there.
+//! What a step reads from the state: run, plan, journal, deployed modules; and the plan it hands on.
 
 use std::collections::BTreeMap;
 
 use landfall_aws::{Error, Kind, Result};
 use landfall_plan::ModulePlan;
-use landfall_state::{DocumentRef, EntryStatus, JournalEntry, ModuleRecord, StateError, Store};
+use landfall_state::{DocumentRef, EntryStatus, JournalEntry, ModuleRecord, Parcel, StateError, Store};
 
 use crate::journal::{Entry, Journal};
 
-/// Stores the plans of modules in one document and answers where.
-pub(crate) async fn store_plans(store: &Store, plans: &[ModulePlan]) -> Result<DocumentRef> {
+/// Packs the plans of modules into one document.
+pub(crate) async fn pack_plans(store: &Store, plans: &[ModulePlan], room: usize) -> Result<Parcel> {
     let bytes = serde_json::to_vec(plans)
         .map_err(|error| Error::new(Kind::Corrupt, "plan", "the plan cannot be written").caused_by(error))?;
-    store.put_document(bytes).await.map_err(state)
+    store.pack(bytes, room).await.map_err(state)
 }
 
 pub(crate) async fn document<T: serde::de::DeserializeOwned>(store: &Store, at: &DocumentRef) -> Result<T> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use landfall_aws::{Aws, Error, Mode, Result, Target};
 use landfall_plan::ModulePlan;
-use landfall_state::{DocumentRef, Lease, Store};
+use landfall_state::{DocumentRef, Lease, Parcel, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::module::Module;
@@ -42,6 +42,9 @@ pub struct Request {
     /// The plan that was approved. Absent while planning.
     #[serde(default)]
     pub plan: Option<DocumentRef>,
+    /// Bytes that the answer has for the plans.
+    #[serde(default)]
+    pub room: usize,
 }
 
 /// What is to be done.
@@ -60,8 +63,8 @@ pub enum Op {
 pub enum Response {
     /// Of a plan.
     Planned {
-        /// Where the plans of the modules lie, a list of [`ModulePlan`].
-        part: DocumentRef,
+        /// The plans of the modules, a list of [`ModulePlan`].
+        part: Parcel,
         /// Modules that have none.
         refused: Vec<Refused>,
     },
@@ -212,7 +215,7 @@ impl Engine {
         }))
         .await;
         let plans: Vec<ModulePlan> = planned.into_iter().map(|(_, _, plan)| plan).collect();
-        Ok(Response::Planned { part: load::store_plans(&self.store, &plans).await?, refused })
+        Ok(Response::Planned { part: load::pack_plans(&self.store, &plans, reads.request().room).await?, refused })
     }
 
     /// One module and its plan; else its name and why it has none.

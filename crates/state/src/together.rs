@@ -1,9 +1,13 @@
 //! Writes under one lease travel together: what comes while a transaction is on its way goes with the next one. A
 //! function that works on many resources at a time writes to the table as often as one that works on few, and its own
-//! transactions do not meet each other at the lease that all of them check.
+//! transactions do not meet each other at the lease that all of them check. Where many came aboard lately, the first of
+//! them waits a moment for the others: whoever misses a transaction waits for the whole of it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use crate::error::StateError;
 use crate::lease::Lease;
@@ -15,9 +19,30 @@ pub(crate) const AT_ONCE: usize = 98;
 /// Bytes that one transaction writes at most: DynamoDB takes 4 MB.
 const BYTES: usize = 3 * 1024 * 1024;
 
+/// The longest wait for others, however slow the table is.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 /// The writes that wait, by the lease they are written under.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes(Mutex<HashMap<Key, Arc<Lane>>>);
+pub(crate) struct Lanes {
+    lanes: Mutex<HashMap<Key, Arc<Lane>>>,
+    pace: Mutex<Pace>,
+}
+
+/// What the last transactions were like.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    /// How many callers came aboard; of one that fewer took, half of what it was.
+    crowd: usize,
+    /// How long the last one took.
+    took: Duration,
+}
+
+impl Pace {
+    fn after(self, aboard: usize, took: Duration) -> Self {
+        Self { crowd: aboard.max(self.crowd / 2), took }
+    }
+}
 
 /// Layer and token of a lease, and whether the writes begin something.
 type Key = (String, u64, bool);
@@ -65,7 +90,7 @@ fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Lanes {
     fn of(&self, key: &Key) -> Arc<Lane> {
-        Arc::clone(guard(&self.0).entry(key.clone()).or_default())
+        Arc::clone(guard(&self.lanes).entry(key.clone()).or_default())
     }
 
     fn enter(&self, key: Key, writes: Vec<Write>) -> Place<'_> {
@@ -87,7 +112,7 @@ struct Place<'a> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         guard(&self.lane.waiting).retain(|party| !Arc::ptr_eq(party, &self.party));
-        let mut lanes = guard(&self.lanes.0);
+        let mut lanes = guard(&self.lanes.lanes);
         // The map's own and ours: nobody else uses it.
         if Arc::strong_count(&self.lane) <= 2 {
             lanes.remove(&self.key);
@@ -96,6 +121,22 @@ impl Drop for Place<'_> {
 }
 
 impl Lane {
+    /// Waits for those who come usually, as long as one comes after the other, and at most as long as the transaction
+    /// takes that they would wait for otherwise. Who is mostly alone does not wait.
+    async fn gather(&self, pace: Pace) {
+        let most = pace.took.min(PATIENCE);
+        let began = Instant::now();
+        let mut come = guard(&self.waiting).len();
+        while come < pace.crowd && began.elapsed() < most {
+            sleep(most / 8).await;
+            let now = guard(&self.waiting).len();
+            if now <= come {
+                break;
+            }
+            come = now;
+        }
+    }
+
     /// Takes what goes into the next transaction: ours, and as many of the others as fit. No record is written twice
     /// in one transaction: DynamoDB refuses that.
     fn board(&self, ours: &Arc<Party>) -> Vec<Arc<Party>> {
@@ -136,10 +177,17 @@ impl Store {
         // Those who come in the same moment come aboard too.
         tokio::task::yield_now().await;
         let _road = place.lane.road.lock().await;
-        match place.party.end() {
-            Some(end) => Ok(end),
-            None => self.send(lease, begins, &place.party, place.lane.board(&place.party)).await,
+        if let Some(end) = place.party.end() {
+            return Ok(end);
         }
+        let pace = *guard(&self.lanes().pace);
+        place.lane.gather(pace).await;
+        let aboard = place.lane.board(&place.party);
+        let (crowd, began) = (aboard.len(), Instant::now());
+        let sent = self.send(lease, begins, &place.party, aboard).await;
+        let mut pace = guard(&self.lanes().pace);
+        *pace = pace.after(crowd, began.elapsed());
+        sent
     }
 
     /// Sends a transaction for all that are aboard, and again without whoever's condition does not hold. What cannot
@@ -176,5 +224,54 @@ impl Store {
                 return Ok(end);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOOK: Duration = Duration::from_millis(80);
+
+    /// Who waits, and for how long the first of them has waited, when one comes every so many milliseconds.
+    async fn gathered(crowd: usize, every: u64, others: usize) -> (usize, u128) {
+        let lanes = Lanes::default();
+        let key = || ("shop".to_owned(), 1, true);
+        let _first = lanes.enter(key(), Vec::new());
+        let came = Mutex::new(Vec::new());
+        let coming = async {
+            for _ in 0..others {
+                sleep(Duration::from_millis(every)).await;
+                guard(&came).push(lanes.enter(key(), Vec::new()));
+            }
+            std::future::pending::<()>().await;
+        };
+        let (lane, began) = (lanes.of(&key()), Instant::now());
+        tokio::select! {
+            () = lane.gather(Pace { crowd, took: TOOK }) => {}
+            () = coming => {}
+        }
+        let waiting = guard(&lane.waiting).len();
+        (waiting, began.elapsed().as_millis())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_first_waits_for_those_that_come_one_after_the_other() {
+        assert_eq!(gathered(20, 3, 19).await, (20, 60), "until all are there");
+        assert_eq!(gathered(20, 3, 9).await, (10, 40), "until nobody comes any more");
+        assert_eq!(gathered(100, 3, 99).await.1, TOOK.as_millis(), "no longer than the next transaction would take");
+        assert_eq!(gathered(20, 30, 19).await, (1, 10), "not for those that are far");
+        assert_eq!(gathered(1, 3, 19).await, (1, 0), "not where one is mostly alone");
+    }
+
+    #[test]
+    fn a_crowd_that_is_over_is_soon_forgotten() {
+        let mut pace = Pace::default().after(24, TOOK);
+        let mut seen = Vec::new();
+        for _ in 0..6 {
+            pace = pace.after(1, TOOK);
+            seen.push(pace.crowd);
+        }
+        assert_eq!(seen, [12, 6, 3, 1, 1, 1]);
     }
 }

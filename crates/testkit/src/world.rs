@@ -12,7 +12,7 @@ use landfall_engine::{Engine, Limits, Module, Op, Outcome, Request, Response};
 use landfall_plan::{AcceptedDrift, ModuleChange, ModulePlan, Plan, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{
     AcquireRequest, Actor, Cancelled, DocumentRef, JournalEntry, Lease, ModuleRecord, NewChange, Phase, Run, RunStart,
-    Settings, Source, Store,
+    Settings, Source, Store, room,
 };
 use serde_json::{Map, Value};
 
@@ -165,7 +165,7 @@ impl World {
             Response::Stepped { .. } => panic!("a plan answers a plan"),
         };
         assert!(self.engine.aws().watch().writes().is_empty(), "a plan writes nothing");
-        let bytes = self.store.get_document(&part).await.expect("the plan is stored");
+        let bytes = self.store.unpack(&part).await.expect("the plan is handed on");
         let [module]: [ModulePlan; 1] = serde_json::from_slice(&bytes).expect("the plan is that of one module");
         let plan = Plan {
             layer: LAYER.to_owned(),
@@ -421,6 +421,7 @@ impl World {
             lease: self.lease.clone(),
             run: deployment.run.clone(),
             plan: deployment.plan.clone(),
+            room: room(1),
         }
     }
 }

@@ -180,10 +180,10 @@ pub(crate) async fn assemble(
     Ok(Assembled { decision, plan: Some(document), hash: Some(hash), ready, waiting, patience })
 }
 
-/// The plans that the module functions left.
+/// The plans that the module functions handed on.
 async fn plans(control: &Control, parts: &[Part]) -> Result<Vec<ModulePlan>, Error> {
     let mut plans: Vec<ModulePlan> = Vec::new();
-    let mut documents = stream::iter(parts).map(|part| control.store.get_document(&part.part)).buffered(AT_ONCE);
+    let mut documents = stream::iter(parts).map(|part| control.store.unpack(&part.part)).buffered(AT_ONCE);
     while let Some(document) = documents.next().await {
         plans.extend(serde_json::from_slice::<Vec<ModulePlan>>(&document?)?);
     }

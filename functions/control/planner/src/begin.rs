@@ -3,7 +3,7 @@
 use lambda_runtime::Error;
 use landfall_aws::Target;
 use landfall_control::{Control, belongs_to_another};
-use landfall_state::{DocumentRef, Lease};
+use landfall_state::{DocumentRef, Lease, room};
 use serde::Serialize;
 
 use crate::admit::{Admission, admit, is_over};
@@ -30,6 +30,8 @@ pub struct Begun {
     target: Option<Target>,
     /// Modules to plan, those of a kind together.
     batches: Vec<Batch>,
+    /// Bytes that the answer of each has for its plans.
+    room: usize,
     /// Pinned versions of the control functions.
     functions: Option<Functions>,
 }
@@ -85,6 +87,7 @@ pub(crate) async fn begin(
             lease: Some(lease),
             run: Some(prepared.run),
             target: Some(prepared.target),
+            room: room(prepared.batches.len()),
             batches: prepared.batches,
             functions: Some(Functions {
                 planner: control.own_version("planner"),

@@ -10,7 +10,7 @@ mod prepare;
 
 use lambda_runtime::Error;
 use landfall_control::Control;
-use landfall_state::{DocumentRef, Lease};
+use landfall_state::{DocumentRef, Lease, Parcel};
 use serde::{Deserialize, Serialize};
 
 pub use assemble::{Assembled, Decision};
@@ -52,8 +52,8 @@ pub enum Request {
 /// What a module function answered for a batch.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Part {
-    /// Where the plans of its modules lie.
-    part: DocumentRef,
+    /// The plans of its modules.
+    part: Parcel,
     /// Modules that have no plan before somebody changes something.
     refused: Vec<Refused>,
 }
