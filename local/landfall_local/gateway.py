@@ -13,6 +13,7 @@ from landfall_local import (
     dynamodb,
     ec2,
     iam_policies,
+    kms,
     policy_context,
     service_linked_roles,
     step_functions,
@@ -22,6 +23,7 @@ async_events.install()
 cloudformation.install()
 dynamodb.install()
 ec2.install()
+kms.install()
 policy_context.install()
 service_linked_roles.install()
 step_functions.install()

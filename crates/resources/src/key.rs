@@ -1,6 +1,6 @@
 //! A KMS key with rotation, its policy and, where it has one, its alias.
 
-use aws_sdk_kms::types::{KeyState, Tag};
+use aws_sdk_kms::types::{KeyMetadata, KeyState, Tag};
 use futures::stream::{self, StreamExt};
 use landfall_aws::{Policy, Statement};
 use landfall_engine::{
@@ -257,14 +257,26 @@ async fn all_tags(kms: &aws_sdk_kms::Client, id: &str) -> Result<Vec<Tag>> {
 }
 
 async fn is_alive(kms: &aws_sdk_kms::Client, id: &str) -> Result<bool> {
-    let described = kms.describe_key().key_id(id).send().await.explain("DescribeKey", id);
-    let described = tolerate(described, GONE)?;
-    let state = described.and_then(|described| described.key_metadata).and_then(|metadata| metadata.key_state);
+    let state = describe(kms, id).await?.and_then(|metadata| metadata.key_state);
     Ok(state.is_some_and(|state| state != KeyState::PendingDeletion))
 }
 
-async fn observe_one(kms: &aws_sdk_kms::Client, id: &str, alias: Option<&str>) -> Result<Option<Seen>> {
-    let described = async { kms.describe_key().key_id(id).send().await.explain("DescribeKey", id) };
+/// Looks at a key by its id, or by its alias: of all calls only DescribeKey takes an alias
+/// (<https://docs.aws.amazon.com/kms/latest/APIReference/API_GetKeyPolicy.html>).
+async fn observe_one(kms: &aws_sdk_kms::Client, key: &str, alias: Option<&str>) -> Result<Option<Seen>> {
+    if key.starts_with("alias/") {
+        let Some(metadata) = describe(kms, key).await? else { return Ok(None) };
+        return observe_id(kms, metadata.key_id(), alias).await;
+    }
+    observe_id(kms, key, alias).await
+}
+
+async fn describe(kms: &aws_sdk_kms::Client, key: &str) -> Result<Option<KeyMetadata>> {
+    let described = kms.describe_key().key_id(key).send().await.explain("DescribeKey", key);
+    Ok(tolerate(described, GONE)?.and_then(|described| described.key_metadata))
+}
+
+async fn observe_id(kms: &aws_sdk_kms::Client, id: &str, alias: Option<&str>) -> Result<Option<Seen>> {
     let policy = async { kms.get_key_policy().key_id(id).send().await.explain("GetKeyPolicy", id) };
     let rotation = async { kms.get_key_rotation_status().key_id(id).send().await.explain("GetKeyRotationStatus", id) };
     let aliases = async {
@@ -275,15 +287,18 @@ async fn observe_one(kms: &aws_sdk_kms::Client, id: &str, alias: Option<&str>) -
         pages.collect::<std::result::Result<Vec<_>, _>>().await.explain("ListAliases", id)
     };
     let (described, policy, rotation, tags, aliases) =
-        tokio::join!(described, policy, rotation, all_tags(kms, id), aliases);
-    let Some(metadata) = tolerate(described, GONE)?.and_then(|described| described.key_metadata) else {
-        return Ok(None);
-    };
+        tokio::join!(describe(kms, id), policy, rotation, all_tags(kms, id), aliases);
+    let Some(metadata) = described? else { return Ok(None) };
     // A key that waits for its deletion cannot be used: for us it is gone, whatever it refuses to tell.
     if metadata.key_state == Some(KeyState::PendingDeletion) {
         return Ok(None);
     }
-    let (policy, rotation, tags, aliases) = (policy?, rotation?, tags?, aliases?);
+    // One that was made a moment ago is not shown by every call at once: it is not there yet.
+    let (Some(policy), Some(rotation), Some(tags), Some(aliases)) =
+        (tolerate(policy, GONE)?, tolerate(rotation, GONE)?, tolerate(tags, GONE)?, tolerate(aliases, GONE)?)
+    else {
+        return Ok(None);
+    };
     let tags: Tags = tags
         .iter()
         .filter(|tag| !tag.tag_key().starts_with("aws:"))

@@ -7,14 +7,16 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::{Phase, phase};
 use crate::error::StateError;
 use crate::keys;
-use crate::lease::{Lease, LeaseRecord, at, ends, held};
-use crate::store::{Store, Write, number, text};
+use crate::lease::{Lease, LeaseRecord, at, ends, held, stray_calls};
+use crate::store::Store;
+use crate::write::{Write, number, text};
 
 /// [`LeaseRecord::may_take`] as DynamoDB checks it.
 const MAY_TAKE: &str = "(attribute_not_exists(holder) OR expires_ms <= :now) AND \
                         (attribute_not_exists(quiet_until) OR quiet_until <= :now) OR holder = :holder";
-/// [`LeaseRecord::is_held`] negated, as DynamoDB checks it.
-const IS_FREE: &str = "attribute_not_exists(holder) OR expires_ms <= :now";
+/// [`LeaseRecord::may_be_shared`] as DynamoDB checks it.
+const MAY_SHARE: &str = "(attribute_not_exists(holder) OR expires_ms <= :now) AND \
+                         (attribute_not_exists(quiet_until) OR quiet_until <= :now)";
 /// Shared leases that one transaction removes at most; DynamoDB takes 100 items in all.
 const AT_ONCE: usize = 90;
 
@@ -50,6 +52,9 @@ struct Shared {
     token: u64,
     since: i64,
     expires_ms: i64,
+    /// Whose calls may still be on their way until it ends. Of one that was given back.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    quiet_for: String,
 }
 
 impl SeenLease {
@@ -129,7 +134,7 @@ impl Store {
                 Some(1) if request.environment.is_some() => {
                     let environment = request.environment.unwrap_or_default();
                     let record = self.lease_record(environment).await?;
-                    if record.is_held(now) {
+                    if !record.may_be_shared(now) {
                         return Err(held(environment, &record));
                     }
                 }
@@ -180,7 +185,7 @@ fn take(request: &AcquireRequest<'_>, record: &LeaseRecord, now: i64, expires: i
     }
 }
 
-/// Takes a shared lease of a service's environment, if nobody holds the environment.
+/// Takes a shared lease of a service's environment, if nobody holds the environment and it is not quiet.
 fn share(
     request: &AcquireRequest<'_>,
     environment: &str,
@@ -194,9 +199,10 @@ fn share(
         token,
         since: now,
         expires_ms: expires,
+        quiet_for: String::new(),
     };
     let free = Write::update(keys::layer(environment), keys::LEASE, "ADD shared_version :one")
-        .when(IS_FREE)
+        .when(MAY_SHARE)
         .value(":one", number(1))
         .value(":now", number(now));
     Ok([free, Write::put(keys::layer(environment), keys::shared(request.layer), &shared)?])
@@ -214,7 +220,10 @@ fn ended_shares(environment: &str, all: &[Shared], now: i64) -> Result<Vec<Write
             holder: shared.holder.clone(),
             since: at(shared.since),
             expires_at: at(shared.expires_ms),
-            doing: format!("deploying {}", shared.service),
+            doing: match shared.quiet_for.as_str() {
+                "" => format!("deploying {}", shared.service),
+                whose => stray_calls(whose),
+            },
         });
     }
     let remove = |shared: &Shared| {

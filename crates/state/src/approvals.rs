@@ -10,7 +10,8 @@ use crate::error::StateError;
 use crate::keys;
 use crate::limits::{MESSAGE, shortened};
 use crate::secret::Secret;
-use crate::store::{Store, Write, attribute, text};
+use crate::store::Store;
+use crate::write::{Write, attribute, text};
 
 /// What was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

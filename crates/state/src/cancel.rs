@@ -11,7 +11,8 @@ use crate::finish::Finished;
 use crate::keys;
 use crate::limits::{MESSAGE, shortened};
 use crate::secret::Secret;
-use crate::store::{Store, Write, attribute, text};
+use crate::store::Store;
+use crate::write::{Write, attribute, text};
 
 /// Who cancelled a deployment, when and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

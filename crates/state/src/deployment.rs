@@ -12,7 +12,8 @@ use crate::error::StateError;
 use crate::freeze::FreezeWindow;
 use crate::keys;
 use crate::limits::{MESSAGE, shortened};
-use crate::store::{Store, Write, attribute, text};
+use crate::store::Store;
+use crate::write::{Write, attribute, text};
 
 /// What a change asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StateError;
 use crate::limits::{MESSAGE, shortened};
-use crate::store::{Store, Write};
+use crate::store::Store;
+use crate::write::Write;
 
 /// A message that is gone because somebody said so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

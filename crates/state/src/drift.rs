@@ -10,7 +10,8 @@ use crate::deployment::{Action, Deployment, Status};
 use crate::error::StateError;
 use crate::keys;
 use crate::limits::shortened;
-use crate::store::{Store, Write, attribute, number};
+use crate::store::Store;
+use crate::write::{Write, attribute, number};
 use crate::writer::Writer;
 
 /// How long a value may be that is kept for readers, in bytes, and where all of a resource together are long. What is

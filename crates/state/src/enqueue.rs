@@ -11,7 +11,8 @@ use crate::layers::{LayerRecord, LayerStatus};
 use crate::limits::{DIAGNOSTICS, MESSAGE, shortened};
 use crate::queue::{Queue, heeds_freezes};
 use crate::sources::{self, KeyRecord, SourceOutcome};
-use crate::store::{Store, Write, attribute, number, text};
+use crate::store::Store;
+use crate::write::{Write, attribute, number, text};
 
 /// What became of a change.
 #[derive(Clone, Debug, PartialEq)]

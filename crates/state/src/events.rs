@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 use crate::error::StateError;
 use crate::keys;
 use crate::limits::{ERROR, shortened};
-use crate::store::{Store, Write};
+use crate::store::Store;
+use crate::write::Write;
 
 /// An event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

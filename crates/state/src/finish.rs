@@ -10,7 +10,8 @@ use crate::error::StateError;
 use crate::keys;
 use crate::layers::{DeployedConfig, LayerStatus};
 use crate::limits::{DIAGNOSTICS, MESSAGE, shortened};
-use crate::store::{Store, Write, attribute, number, text};
+use crate::store::Store;
+use crate::write::{Write, attribute, number, text};
 use crate::writer::Writer;
 
 /// How a deployment ended.

@@ -8,7 +8,8 @@ use crate::deployment::Deployment;
 use crate::error::StateError;
 use crate::keys;
 use crate::limits::{MESSAGE, shortened};
-use crate::store::{Store, Write, number};
+use crate::store::Store;
+use crate::write::{Write, number};
 
 /// A freeze of a layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

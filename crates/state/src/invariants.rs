@@ -243,7 +243,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// A shared lease belongs to a service that holds itself, with the same token.
+    /// A shared lease belongs to a service that holds itself, with the same token, or was given back and waits for its
+    /// time to end.
     fn shares(&self, found: &mut Vec<Broken>) {
         for (sk, shared) in self.of("SHARED#") {
             let service = sk.trim_start_matches("SHARED#");
@@ -254,7 +255,7 @@ impl<'a> Facts<'a> {
                     && count(lease, "token") == count(shared, "token")
                     && text(lease, "environment") == Some(self.layer)
             });
-            if !held {
+            if !held && text(shared, "quiet_for").is_none() {
                 self.say(found, sk, format!("{sk} is left, and {service} does not hold it"));
             }
         }

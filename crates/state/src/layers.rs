@@ -11,7 +11,8 @@ use crate::error::StateError;
 use crate::freeze::FreezeWindow;
 use crate::keys;
 use crate::queue::Queue;
-use crate::store::{Store, read, text};
+use crate::store::{Store, read};
+use crate::write::text;
 
 /// Whether a layer is an environment or a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StateError;
 use crate::keys;
-use crate::store::{Store, Write, number, text};
+use crate::store::Store;
+use crate::write::{Write, number, text};
 use crate::writer::Writer;
 
 /// What a deployment holds while it runs. Travels through Step Functions.
@@ -96,9 +97,14 @@ impl LeaseRecord {
         self.holder.is_some() && self.expires_ms > now
     }
 
+    /// Whether a service may share it at `now`: nobody holds it and it is not quiet.
+    pub fn may_be_shared(&self, now: i64) -> bool {
+        !self.is_held(now) && !self.is_quiet(now)
+    }
+
     /// Whether `holder` may take it at `now`: nobody holds it and it is not quiet, or `holder` already has it.
     pub fn may_take(&self, holder: &str, now: i64) -> bool {
-        !self.is_held(now) && !self.is_quiet(now) || self.holder.as_deref() == Some(holder)
+        self.may_be_shared(now) || self.holder.as_deref() == Some(holder)
     }
 
     /// Whether calls of a holder that is gone may still be on their way at `now`.
@@ -199,7 +205,7 @@ impl Store {
         whose: &str,
     ) -> Result<(), StateError> {
         let mut writes = vec![self.give_back_own(lease, quiet, whose).when(IS_OURS)];
-        writes.extend(lease.give_back_shared().into_iter().flatten());
+        writes.extend(self.give_back_shared(lease, quiet, whose).into_iter().flatten());
         self.transact(writes).await?;
         Ok(())
     }
@@ -210,7 +216,7 @@ impl Store {
         let now = number(self.now().as_millisecond());
         let own = self.give_back_own(lease, quiet, whose).when(&live).value(":now", now.clone());
         let mut writes = vec![own];
-        if let Some([share, version]) = lease.give_back_shared() {
+        if let Some([share, version]) = self.give_back_shared(lease, quiet, whose) {
             writes.extend([share.when(&live).value(":now", now), version]);
         }
         writes
@@ -224,11 +230,19 @@ impl Store {
         own.name("#token", "token").value(":token", number(lease.token)).value(":holder", text(lease.holder.clone()))
     }
 
+    fn give_back_shared(&self, lease: &Lease, quiet: Option<Duration>, whose: &str) -> Option<[Write; 2]> {
+        let environment = lease.environment.as_ref()?;
+        let quiet = quiet.map(|quiet| self.quiet(quiet, whose));
+        Some(unshare(environment, &lease.layer, &lease.holder, lease.token, quiet))
+    }
+
+    fn quiet<'a>(&self, quiet: Duration, whose: &'a str) -> Quiet<'a> {
+        Quiet { until: ends(self.now().as_millisecond(), quiet), whose }
+    }
+
     fn quieten(&self, layer: &str, quiet: Duration, whose: &str) -> Write {
-        Write::update(keys::layer(layer), keys::LEASE, format!("{QUIET} {RELEASE} ADD #token :one"))
-            .value(":until", number(ends(self.now().as_millisecond(), quiet)))
-            .value(":for", text(whose))
-            .value(":one", number(1))
+        let update = Write::update(keys::layer(layer), keys::LEASE, format!("{QUIET} {RELEASE} ADD #token :one"));
+        self.quiet(quiet, whose).named_in(update).value(":one", number(1))
     }
 
     /// Who holds a layer now; `None` when nobody does or the holder's time is over.
@@ -279,7 +293,8 @@ impl Store {
             .value(":token", number(record.token));
         let mut writes = vec![take];
         if let (Some(environment), Some(holder)) = (&record.environment, &record.holder) {
-            writes.extend(unshare(environment, layer, holder, record.token));
+            let quiet = self.quiet(quiet, &record.doing);
+            writes.extend(unshare(environment, layer, holder, record.token, Some(quiet)));
         }
         self.expect(writes, changed).await?;
         Ok(info(layer, &record))
@@ -290,11 +305,19 @@ impl Store {
     }
 }
 
-impl Lease {
-    fn give_back_shared(&self) -> Option<[Write; 2]> {
-        self.environment.as_ref().map(|environment| unshare(environment, &self.layer, &self.holder, self.token))
-    }
+/// The time for which calls of a holder that is gone may still be on their way.
+struct Quiet<'a> {
+    until: i64,
+    whose: &'a str,
+}
 
+impl Quiet<'_> {
+    fn named_in(&self, update: Write) -> Write {
+        update.value(":until", number(self.until)).value(":for", text(self.whose))
+    }
+}
+
+impl Lease {
     /// The writes that move its end, in place of [`Lease::checks`].
     pub(crate) fn renewal(&self, now: Timestamp, expires: i64, doing: &str) -> Vec<Write> {
         let own = Write::update(keys::layer(&self.layer), keys::LEASE, "SET expires_ms = :expires, doing = :doing")
@@ -316,13 +339,18 @@ impl Lease {
     }
 }
 
-/// Gives the shared lease back that was taken with `token`; one that was taken away in the meantime stays so.
-fn unshare(environment: &str, service: &str, holder: &str, token: u64) -> [Write; 2] {
-    let shared = Write::delete(keys::layer(environment), keys::shared(service))
-        .when(format!("attribute_not_exists(pk) OR ({IS_OURS})"))
-        .name("#token", "token")
-        .value(":token", number(token))
-        .value(":holder", text(holder));
+/// Gives the shared lease back that was taken with `token`; one that was taken away in the meantime stays so. Where
+/// calls of the service may still be on their way its environment waits for them, too: the share ends with them.
+fn unshare(environment: &str, service: &str, holder: &str, token: u64, quiet: Option<Quiet<'_>>) -> [Write; 2] {
+    let (pk, sk) = (keys::layer(environment), keys::shared(service));
+    let shared = match quiet {
+        Some(quiet) => {
+            let update = "SET expires_ms = :until, quiet_for = :for";
+            quiet.named_in(Write::update(pk, sk, update)).when(IS_OURS)
+        }
+        None => Write::delete(pk, sk).when(format!("attribute_not_exists(pk) OR ({IS_OURS})")),
+    };
+    let shared = shared.name("#token", "token").value(":token", number(token)).value(":holder", text(holder));
     let version =
         Write::update(keys::layer(environment), keys::LEASE, "ADD shared_version :one").value(":one", number(1));
     [shared, version]
@@ -340,7 +368,7 @@ pub(crate) fn held(layer: &str, record: &LeaseRecord) -> StateError {
             holder: String::new(),
             since: at(record.quiet_until),
             expires_at: at(record.quiet_until),
-            doing: format!("making sure that no call of what ended before is still on its way ({})", record.quiet_for),
+            doing: stray_calls(&record.quiet_for),
         };
     }
     let info = info(layer, record);
@@ -351,6 +379,11 @@ pub(crate) fn held(layer: &str, record: &LeaseRecord) -> StateError {
         expires_at: info.expires_at,
         doing: info.doing,
     }
+}
+
+/// What whoever waits is told of a quiet time.
+pub(crate) fn stray_calls(whose: &str) -> String {
+    format!("making sure that no call of what ended before is still on its way ({whose})")
 }
 
 fn info(layer: &str, record: &LeaseRecord) -> LeaseInfo {

@@ -29,6 +29,7 @@ mod store;
 mod together;
 mod wake;
 mod whole;
+mod write;
 mod writer;
 
 pub use acquire::{AcquireRequest, SeenLease};

@@ -8,7 +8,8 @@ use crate::error::StateError;
 use crate::freeze::Freeze;
 use crate::keys;
 use crate::limits::{MESSAGE, shortened};
-use crate::store::{Store, Write, attribute, number, text};
+use crate::store::Store;
+use crate::write::{Write, attribute, number, text};
 
 /// Who runs and who waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

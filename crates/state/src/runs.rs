@@ -9,7 +9,8 @@ use crate::error::StateError;
 use crate::keys;
 use crate::limits::{FAILURE, shortened};
 use crate::secret::Secret;
-use crate::store::{Store, Write, text};
+use crate::store::Store;
+use crate::write::{Write, text};
 
 /// How far the run of a module is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

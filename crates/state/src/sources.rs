@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StateError;
 use crate::keys;
-use crate::store::{Store, Write, text};
+use crate::store::Store;
+use crate::write::{Write, text};
 
 /// What became of a new version of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::StateError;
 use crate::lease::Lease;
-use crate::store::{Store, Write};
+use crate::store::Store;
+use crate::write::Write;
 
 /// Records that one transaction writes at most: DynamoDB takes 100 items, two are the lease checks
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).

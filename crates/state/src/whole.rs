@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::error::StateError;
 use crate::invariants::{ATTRIBUTES, Item};
 use crate::keys;
-use crate::store::{Store, text};
+use crate::store::Store;
+use crate::write::text;
 
 /// Most items that one look takes in: they are held in memory.
 const MOST: usize = 200_000;

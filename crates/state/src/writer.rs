@@ -14,8 +14,9 @@ use crate::lease::Lease;
 use crate::limits::{ERROR, MESSAGE, shortened};
 use crate::queue::service_of;
 use crate::runs::{Run, RunStart, RunStatus, RunUpdate, bounded};
-use crate::store::{Store, Write, attribute, text};
+use crate::store::Store;
 use crate::together::{AT_ONCE, End};
+use crate::write::{Write, attribute, text};
 use crate::{SCHEMA, keys};
 
 /// What the deployment that holds a lease may write.

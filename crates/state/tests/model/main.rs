@@ -12,6 +12,7 @@ use stateright::{Checker, HasDiscoveries, Model};
 mod holders;
 mod lease;
 mod quiet;
+mod shares;
 
 /// What a path can be made of.
 trait Shown: Clone + Debug + PartialEq + Send + Sync {}

@@ -12,7 +12,7 @@ on_both_stores!(
     a_write_under_a_lease_counts_if_the_record_admits_it,
     something_is_begun_under_a_lease_if_the_record_lets_it,
     a_lease_is_renewed_if_the_record_admits_it,
-    an_environment_is_shared_if_its_record_says_that_nobody_holds_it,
+    an_environment_is_shared_if_its_record_says_that_it_may_be,
     a_lease_whose_record_changed_after_the_look_is_taken_if_it_may_be,
 );
 
@@ -124,12 +124,12 @@ async fn a_lease_is_renewed_if_the_record_admits_it(world: World) {
     futures::future::join_all(each).await;
 }
 
-async fn an_environment_is_shared_if_its_record_says_that_nobody_holds_it(world: World) {
+async fn an_environment_is_shared_if_its_record_says_that_it_may_be(world: World) {
     let layers = layers(&world);
     put_all(&world, &layers).await;
     let each = layers.iter().map(async |(layer, record)| {
         let shared = world.try_hold(&format!("service-of-{layer}"), Some(layer), "a service").await;
-        assert_eq!(shared.is_ok(), !record.is_held(now(&world)), "{record:?}: {shared:?}");
+        assert_eq!(shared.is_ok(), record.may_be_shared(now(&world)), "{record:?}: {shared:?}");
     });
     futures::future::join_all(each).await;
 }

@@ -26,6 +26,8 @@ on_both_stores!(
     unlock_of_a_free_layer_says_so,
     what_may_still_be_at_work_is_waited_out_before_anybody_else_begins,
     who_is_unlocked_is_waited_out_too,
+    what_may_still_be_at_work_in_a_service_is_waited_out_before_its_environment_changes,
+    what_may_still_be_at_work_in_an_environment_is_waited_out_before_its_services_begin,
     an_ended_lease_that_was_not_given_back_is_found,
 );
 
@@ -230,6 +232,41 @@ async fn who_is_unlocked_is_waited_out_too(world: World) {
     in_the_way(&world).await;
     world.wait(30);
     world.hold("staging", "next").await;
+}
+
+const STRAY: &str = "making sure that no call of what ended before is still on its way";
+
+async fn what_may_still_be_at_work_in_a_service_is_waited_out_before_its_environment_changes(world: World) {
+    let dead = world.hold_service("shop", "staging", "dead").await;
+    world.store.release_quietly(&dead, Duration::from_secs(30), "shop/3").await.unwrap();
+    world.wait(29);
+    assert_eq!(in_the_way(&world).await, format!("{STRAY} (shop/3)"));
+    assert!(world.try_hold("orders", Some("staging"), "another service").await.is_ok(), "services do not wait for it");
+    world.wait(60);
+    let environment = world.hold("staging", "environment").await;
+    world.store.release(&environment).await.unwrap();
+    // The same when somebody takes the lease away, and the service goes on after it.
+    let stuck = world.hold_service("shop", "staging", "stuck").await;
+    world.store.force_unlock("shop", stuck.token, Duration::from_secs(30)).await.unwrap();
+    assert_eq!(in_the_way(&world).await, format!("{STRAY} (deploying)"));
+    world.wait(30);
+    let next = world.hold_service("shop", "staging", "next").await;
+    world.store.release(&next).await.unwrap();
+    world.hold("staging", "environment").await;
+}
+
+async fn what_may_still_be_at_work_in_an_environment_is_waited_out_before_its_services_begin(world: World) {
+    let dead = world.hold("staging", "dead").await;
+    world.store.release_quietly(&dead, Duration::from_secs(30), "staging/3").await.unwrap();
+    world.wait(29);
+    match world.try_hold("shop", Some("staging"), "service").await {
+        Err(StateError::LeaseHeld { layer, doing, .. }) => {
+            assert_eq!((layer.as_str(), doing), ("staging", format!("{STRAY} (staging/3)")));
+        }
+        other => panic!("expected a quiet environment, got {other:?}"),
+    }
+    world.wait(1);
+    world.hold_service("shop", "staging", "service").await;
 }
 
 async fn an_ended_lease_that_was_not_given_back_is_found(world: World) {

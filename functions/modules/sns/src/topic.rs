@@ -218,11 +218,14 @@ async fn observe_one(sns: &aws_sdk_sns::Client, arn: &str) -> Result<Option<Seen
         )
     };
     let (attributes, tags) = tokio::try_join!(attributes, tags)?;
-    let Some(attributes) = attributes.and_then(|answer| answer.attributes) else { return Ok(None) };
+    // Gone, or made a moment ago and not shown by both calls yet.
+    let (Some(attributes), Some(tags)) = (attributes.and_then(|answer| answer.attributes), tags) else {
+        return Ok(None);
+    };
     let text = |name: &str| attributes.get(name).map(String::as_str).unwrap_or_default();
     let fifo = text("FifoTopic") == "true";
     let tags: Tags = tags
-        .map(|answer| answer.tags.unwrap_or_default())
+        .tags
         .unwrap_or_default()
         .into_iter()
         .filter(|tag| !tag.key().starts_with("aws:"))

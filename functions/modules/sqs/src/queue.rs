@@ -211,7 +211,10 @@ async fn observe_one(sqs: &aws_sdk_sqs::Client, wanted: &Wanted<'_>) -> Result<O
         tolerate(asked.explain("ListQueueTags", &url), GONE)
     };
     let (attributes, tags) = tokio::try_join!(attributes, tags)?;
-    let Some(attributes) = attributes.and_then(|answer| answer.attributes) else { return Ok(None) };
+    // Gone, or made a moment ago and not shown by both calls yet.
+    let (Some(attributes), Some(tags)) = (attributes.and_then(|answer| answer.attributes), tags) else {
+        return Ok(None);
+    };
     let text = |name: &Attribute| attributes.get(name).cloned().unwrap_or_default();
     let number = |name: &Attribute| text(name).parse::<i64>().ok();
     let arn = text(&Attribute::QueueArn);
@@ -227,12 +230,8 @@ async fn observe_one(sqs: &aws_sdk_sqs::Client, wanted: &Wanted<'_>) -> Result<O
         "kms_key": text(&Attribute::KmsMasterKeyId),
         "policy": Policy::parse(&text(&Attribute::Policy)),
     });
-    let tags: Tags = tags
-        .and_then(|answer| answer.tags)
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|(key, _)| !key.starts_with("aws:"))
-        .collect();
+    let tags: Tags =
+        tags.tags.unwrap_or_default().into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect();
     properties["tags"] = json!(tags);
     Ok(Some(Seen::ready(url, properties).with("arn", arn)))
 }
