@@ -72,11 +72,13 @@ class Landfall:
         put = self.s3.put_object(Bucket=self.installation.bucket, Key=key, Body=data, Metadata=tags)
         return put["VersionId"]
 
-    def call(self, method: str, path: str, body=None, credentials: Credentials | None = None):
-        """Status and answer of the API, to a request signed by botocore."""
+    def call(self, method: str, path: str, body=None, credentials: Credentials | None = None, key: str | None = None):
+        """Status and answer of the API, to a request signed by botocore; by `key` it knows the request again."""
         url = f"{self.installation.api}{path}"
         data = json.dumps(body).encode() if body is not None else b""
         headers = {"content-type": "application/json"} if body is not None else {}
+        if key:
+            headers["idempotency-key"] = key
         signed = AWSRequest(method=method, url=url, data=data, headers=headers)
         who = credentials or Credentials(self.account.id, "test")
         SigV4Auth(who, "execute-api", installing.REGION).add_auth(signed)

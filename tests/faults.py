@@ -4,6 +4,7 @@ rerun, and what has to hold afterwards."""
 import json
 import threading
 import time
+import uuid
 from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -172,10 +173,11 @@ class Lane:
         return self.ended(layer, before)
 
     def asked(self, method: str, path: str, body) -> None:
-        """Asks the API, again when it cannot answer, as people do."""
+        """Asks the API, again when it cannot answer, as our command does."""
+        key = str(uuid.uuid4())
         for _ in range(4):
             try:
-                status, answer = self.landfall.call(method, path, body)
+                status, answer = self.landfall.call(method, path, body, key=key)
             except OSError as error:
                 # No answer in time.
                 status, answer = 504, error

@@ -49,9 +49,27 @@ impl Client {
 
     /// Reads something.
     pub async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.patiently("GET", path, None, None).await
+    }
+
+    /// Asks for a deployment of any kind. All tries carry one key, by which the API answers them with one deployment,
+    /// also when an answer got lost.
+    pub async fn ask(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let key = uuid::Uuid::new_v4().to_string();
+        self.patiently("POST", path, Some(body), Some(&key)).await
+    }
+
+    /// Sends a request again while nobody could answer it.
+    async fn patiently(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Result<Value, Failure> {
         let mut pauses = PAUSES.iter();
         loop {
-            let result = self.once("GET", path, None).await;
+            let result = self.once(method, path, body, key).await;
             let again = match &result {
                 Ok(answer) => answer.status == 429 || answer.status >= 500,
                 Err(Broken::Transport(_)) => true,
@@ -59,14 +77,14 @@ impl Client {
             };
             match pauses.next() {
                 Some(pause) if again => tokio::time::sleep(*pause).await,
-                Some(_) | None => return self.understood("GET", path, result).await,
+                Some(_) | None => return self.understood(method, path, result).await,
             }
         }
     }
 
     /// Asks for something. Not repeated: what an answer that got lost has done is not known.
     pub async fn send(&self, method: &str, path: &str, body: &Value) -> Result<Value, Failure> {
-        let result = self.once(method, path, Some(body)).await;
+        let result = self.once(method, path, Some(body), None).await;
         self.understood(method, path, result).await
     }
 
@@ -162,7 +180,7 @@ impl Client {
         if let Some(environment) = order.environment {
             body["environment"] = json!(environment);
         }
-        read(&self.send("POST", &format!("{}/deployments", layer_path(layer)), &body).await?)
+        read(&self.ask(&format!("{}/deployments", layer_path(layer)), &body).await?)
     }
 
     /// Decides on a plan.
@@ -174,9 +192,9 @@ impl Client {
 
     /// Sends a request; again when the address that was remembered is not that of our API any more. Whoever answered
     /// there has not understood the request, so that repeating it is harmless.
-    async fn once(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, Broken> {
+    async fn once(&self, method: &str, path: &str, body: Option<&Value>, key: Option<&str>) -> Result<Answer, Broken> {
         let url = self.url();
-        let result = self.http.send(method, &format!("{url}{path}"), body).await;
+        let result = self.http.send_as(method, &format!("{url}{path}"), body, key).await;
         let is_strange = result.as_ref().is_ok_and(|answer| answer.status == 404 && answer.body["error"].is_null());
         if !is_strange || self.account.is_api_given() {
             return result;
@@ -184,7 +202,7 @@ impl Client {
         self.account.forget_api().await;
         match self.account.api_url().await {
             Ok(found) if found != url => {
-                let again = self.http.send(method, &format!("{found}{path}"), body).await;
+                let again = self.http.send_as(method, &format!("{found}{path}"), body, key).await;
                 *self.url.lock().unwrap_or_else(PoisonError::into_inner) = found;
                 again
             }

@@ -91,7 +91,21 @@ impl Http {
 
     /// Sends one request.
     pub async fn send(&self, method: &str, url: &str, body: Option<&Value>) -> Result<Answer, Broken> {
-        let request = self.signed(method, url, body).await.map_err(Broken::Local)?;
+        self.send_as(method, url, body, None).await
+    }
+
+    /// Sends one request that the API knows again by `key`.
+    pub async fn send_as(
+        &self,
+        method: &str,
+        url: &str,
+        body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Result<Answer, Broken> {
+        let mut request = self.signed(method, url, body).await.map_err(Broken::Local)?;
+        if let Some(key) = key {
+            request.headers_mut().insert("idempotency-key", key.to_owned());
+        }
         let lost = |error: &dyn std::error::Error| Broken::Transport(chain(error));
         let exchange = async {
             let response = self.connector.call(request).await.map_err(|error| lost(&error))?;

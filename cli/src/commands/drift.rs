@@ -100,7 +100,7 @@ async fn look(client: &Client, layer: &str, last: bool) -> Result<Look, Failure>
     let path = format!("{}/drift", layer_path(layer));
     let mut instead = None;
     if !last {
-        match client.send("POST", &path, &json!({})).await {
+        match client.ask(&path, &json!({})).await {
             Ok(answer) => {
                 let accepted: Accepted = read(&answer)?;
                 let end = ended(client, layer, accepted.number).await?;
@@ -269,7 +269,7 @@ async fn withdraw(ui: &Ui, client: &Client, layer: &str, names: &[String]) -> Re
 }
 
 async fn revert(ui: &Ui, client: &Client, layer: &str, args: &DriftArgs) -> Result<Exit, Failure> {
-    let answer = match client.send("POST", &format!("{}/drift/reversal", layer_path(layer)), &json!({})).await {
+    let answer = match client.ask(&format!("{}/drift/reversal", layer_path(layer)), &json!({})).await {
         Ok(answer) => answer,
         Err(failure) if failure.exit == Exit::NotFound => return Err(client.no_such_layer(layer, failure).await),
         Err(failure) => return Err(failure),

@@ -59,7 +59,7 @@ pub async fn resume(ui: &Ui, client: &Client, args: &ResumeArgs) -> Result<Exit,
     let layer = &args.what.layer;
     let number = deployment_of(client, &args.what).await?;
     let path = format!("{}/deployments/{number}/resume", layer_path(layer));
-    let answer = client.send("POST", &path, &json!({ "same_config": args.same_config })).await?;
+    let answer = client.ask(&path, &json!({ "same_config": args.same_config })).await?;
     let accepted: Accepted = read(&answer)?;
     let decider = if args.yes { Decider::Given } else { Decider::Person };
     followed(ui, client, layer, accepted.number, decider, args.full).await

@@ -123,6 +123,7 @@ impl Control {
         record: &LayerRecord,
         actor: &str,
         nonce: String,
+        key: Option<String>,
     ) -> Result<Deployment, StateError> {
         let source = Source {
             key: record.key.clone().unwrap_or_default(),
@@ -133,6 +134,7 @@ impl Control {
         let change = NewChange {
             environment_choice: record.environment.clone().filter(|_| service),
             nonce,
+            key,
             ..NewChange::new(&record.layer, Action::Drift, source, Actor(actor.to_owned()))
         };
         Ok(self.queue(change, None).await?.deployment)

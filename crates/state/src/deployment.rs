@@ -150,6 +150,8 @@ pub struct NewChange {
     /// Makes two requests for the same thing different, for example the API's request id. Events leave it empty, so
     /// that a redelivery falls together with the first delivery.
     pub nonce: String,
+    /// By which whoever asks knows the request again: all requests to the layer with one key are one change.
+    pub key: Option<String>,
 }
 
 impl NewChange {
@@ -165,12 +167,16 @@ impl NewChange {
             resumes: None,
             freeze_windows: Vec::new(),
             nonce: String::new(),
+            key: None,
         }
     }
 
     /// The derived id: equal for the same request.
     pub fn id(&self) -> String {
-        let identity = serde_json::json!([
+        if let Some(key) = &self.key {
+            return id_of_request(&self.layer, key);
+        }
+        derived(&serde_json::json!([
             self.layer,
             self.action,
             self.source.key,
@@ -179,11 +185,19 @@ impl NewChange {
             self.source.etag,
             self.environment_choice,
             self.nonce,
-        ]);
-        let mut digits = hex::encode(Sha256::digest(identity.to_string()));
-        digits.truncate(32);
-        digits
+        ]))
     }
+}
+
+/// The id of the change that all requests with this key are.
+pub(crate) fn id_of_request(layer: &str, key: &str) -> String {
+    derived(&serde_json::json!([layer, "request", key]))
+}
+
+fn derived(identity: &serde_json::Value) -> String {
+    let mut digits = hex::encode(Sha256::digest(identity.to_string()));
+    digits.truncate(32);
+    digits
 }
 
 /// Layer and number, written `layer/12`.

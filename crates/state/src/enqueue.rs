@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::{Action, Deployment, NewChange, Phase, Status};
+use crate::deployment::{Action, Deployment, NewChange, Phase, Status, id_of_request};
 use crate::error::StateError;
 use crate::freeze::Freeze;
 use crate::keys;
@@ -211,6 +211,12 @@ impl Store {
     }
 
     /// The deployment that serves a change which came before.
+    /// The deployment that serves the requests with this key, if there was one.
+    pub async fn requested(&self, layer: &str, key: &str) -> Result<Option<Deployment>, StateError> {
+        let known = self.known_change(layer, &id_of_request(layer, key)).await?;
+        Ok(known.map(|known| known.deployment))
+    }
+
     async fn known_change(&self, layer: &str, id: &str) -> Result<Option<Enqueued>, StateError> {
         let known: Option<ChangeRecord> = self.get(&keys::layer(layer), &keys::change(id)).await?;
         let Some(known) = known else { return Ok(None) };

@@ -135,18 +135,37 @@ pub struct Caller {
     pub arn: String,
     /// API Gateway's id of the request: no two requests have the same one.
     pub request_id: Option<String>,
+    /// By which the caller knows the request again: header `idempotency-key`
+    /// (<https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header>).
+    pub key: Option<String>,
+}
+
+/// Bytes of a caller's key.
+const LONGEST_IDEMPOTENCY_KEY: usize = 128;
+
+fn idempotency_key(parts: &Parts) -> Result<Option<String>, ApiError> {
+    let Some(header) = parts.headers.get("idempotency-key") else { return Ok(None) };
+    let key = header.to_str().unwrap_or_default().trim().trim_matches('"');
+    if key.is_empty() || key.len() > LONGEST_IDEMPOTENCY_KEY {
+        return Err(ApiError::invalid(
+            format!("the header idempotency-key has 1 to {LONGEST_IDEMPOTENCY_KEY} visible characters"),
+            "send a UUID, a new one for each thing that you ask for",
+        ));
+    }
+    Ok(Some(key.to_owned()))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
-    type Rejection = std::convert::Infallible;
+    type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        let key = idempotency_key(parts)?;
         let Some(RequestContext::ApiGatewayV2(context)) = parts.extensions.get::<RequestContext>() else {
-            return Ok(Self { arn: UNKNOWN.to_owned(), request_id: None });
+            return Ok(Self { arn: UNKNOWN.to_owned(), request_id: None, key });
         };
         let iam = context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref());
         let arn = iam.and_then(|iam| iam.user_arn.clone()).unwrap_or_else(|| UNKNOWN.to_owned());
-        Ok(Self { arn, request_id: context.request_id.clone() })
+        Ok(Self { arn, request_id: context.request_id.clone(), key })
     }
 }
 

@@ -61,7 +61,8 @@ pub(crate) struct Upload {
     path = "/layers/{layer}/deployments",
     operation_id = "createDeployment",
     tag = "deployments",
-    params(LayerPath),
+    params(LayerPath, ("Idempotency-Key" = Option<String>, Header,
+        description = "A UUID: another request with it is answered with the deployment of the first one")),
     request_body = Create,
     responses(
         (status = 202, description = "It waits for its turn", body = schema::Accepted),
@@ -77,6 +78,9 @@ pub(crate) async fn create(
     caller: Caller,
     Body(create): Body<Create>,
 ) -> Result<(StatusCode, Json<schema::Accepted>), ApiError> {
+    if let Some(before) = asked_before(&control, &layer, &caller).await? {
+        return Ok(before);
+    }
     let (source, checked) = match create.action {
         Action::Destroy => {
             if create.upload.is_some() || create.key.is_some() || create.environment.is_some() {
@@ -100,6 +104,19 @@ pub(crate) async fn create(
     Ok((StatusCode::ACCEPTED, Json(queue(&control, &layer, create.action, source, checked, caller, None).await?)))
 }
 
+/// The answer to a request that came before, with the same key.
+pub(crate) async fn asked_before(
+    control: &Control,
+    layer: &str,
+    caller: &Caller,
+) -> Result<Option<(StatusCode, Json<schema::Accepted>)>, ApiError> {
+    let Some(key) = &caller.key else { return Ok(None) };
+    let Some(known) = control.store.requested(layer, key).await? else { return Ok(None) };
+    let (number, id) = (known.number, known.id().to_string());
+    let accepted = schema::Accepted { layer: known.layer, number, id, duplicate: true, superseded: None };
+    Ok(Some((StatusCode::ACCEPTED, Json(accepted))))
+}
+
 /// Queues what a person asks for.
 pub(crate) async fn queue(
     control: &Control,
@@ -119,8 +136,9 @@ pub(crate) async fn queue(
         commit: None,
         resumes,
         freeze_windows: checked.freeze_windows,
-        // Every request of a person is a change of its own.
+        // Every request of a person is a change of its own, unless he says that it is the same one.
         nonce: caller.request_id.unwrap_or_else(|| control.store.now().to_string()),
+        key: caller.key,
     };
     let queued = control.queue(change, None).await?;
     Ok(schema::Accepted {

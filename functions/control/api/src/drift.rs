@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::answer::{ApiError, Caller};
-use crate::deployments::queue;
+use crate::deployments::{asked_before, queue};
 use crate::extract::{Body, LayerPath, Path};
 use crate::layers::{deployment, known};
 use crate::schema;
@@ -51,7 +51,8 @@ pub(crate) async fn show(
     path = "/layers/{layer}/drift",
     operation_id = "lookForDrift",
     tag = "drift",
-    params(LayerPath),
+    params(LayerPath, ("Idempotency-Key" = Option<String>, Header,
+        description = "A UUID: another request with it is answered with the deployment of the first one")),
     responses(
         (status = 202, description = "It is about to look; the record is there once it has ended",
             body = schema::Accepted),
@@ -67,8 +68,11 @@ pub(crate) async fn look(
 ) -> Result<(StatusCode, Json<schema::Accepted>), ApiError> {
     let record = known(&control, &layer).await?;
     deployed(&record)?;
+    if let Some(before) = asked_before(&control, &layer, &caller).await? {
+        return Ok(before);
+    }
     let nonce = caller.request_id.unwrap_or_else(|| control.store.now().to_string());
-    let look = match control.look_for_drift(&record, &caller.arn, nonce).await {
+    let look = match control.look_for_drift(&record, &caller.arn, nonce, caller.key).await {
         Ok(look) => look,
         Err(error @ landfall_state::StateError::Conflict { .. }) => {
             return Err(ApiError::from(error).with_hint("look again once it has ended"));
@@ -178,7 +182,8 @@ pub(crate) async fn withdraw(
     path = "/layers/{layer}/drift/reversal",
     operation_id = "revertDrift",
     tag = "drift",
-    params(LayerPath),
+    params(LayerPath, ("Idempotency-Key" = Option<String>, Header,
+        description = "A UUID: another request with it is answered with the deployment of the first one")),
     responses(
         (status = 202, description = "The deployment waits for its turn", body = schema::Accepted),
         (status = 404, description = "There is no such layer", body = schema::ErrorAnswer),
@@ -191,6 +196,9 @@ pub(crate) async fn revert(
     caller: Caller,
 ) -> Result<(StatusCode, Json<schema::Accepted>), ApiError> {
     let record = known(&control, &layer).await?;
+    if let Some(before) = asked_before(&control, &layer, &caller).await? {
+        return Ok(before);
+    }
     let last = deployment(&control, &layer, deployed(&record)?).await?;
     let source = Source { sequencer: None, ..last.source };
     let checked = Checked { environment: last.environment_choice, freeze_windows: last.freeze_windows };

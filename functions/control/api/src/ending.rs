@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::answer::{ApiError, Caller};
 use crate::decide::reason_of;
-use crate::deployments::{Create, configured, destroyed, queue};
+use crate::deployments::{Create, asked_before, configured, destroyed, queue};
 use crate::extract::{Body, DeploymentPath, Path};
 use crate::layers::deployment;
 use crate::schema;
@@ -96,7 +96,8 @@ pub(crate) struct Resume {
     path = "/layers/{layer}/deployments/{number}/resume",
     operation_id = "resumeDeployment",
     tag = "deployments",
-    params(DeploymentPath),
+    params(DeploymentPath, ("Idempotency-Key" = Option<String>, Header,
+        description = "A UUID: another request with it is answered with the deployment of the first one")),
     request_body(content = Option<Resume>, description = "May be left out"),
     responses(
         (status = 202, description = "A deployment that goes on waits for its turn", body = schema::Accepted),
@@ -113,6 +114,9 @@ pub(crate) async fn resume(
     Body(resume): Body<Resume>,
 ) -> Result<(StatusCode, Json<schema::Accepted>), ApiError> {
     let before = deployment(&control, &layer, number).await?;
+    if let Some(answer) = asked_before(&control, &layer, &caller).await? {
+        return Ok(answer);
+    }
     refuse_to_resume(&control, &before).await?;
     let (source, checked) = match before.action {
         Action::Destroy => destroyed(&control, &layer).await?,

@@ -28,7 +28,7 @@ pub(crate) async fn look_if_due(control: &Control, layer: &LayerRecord) -> Resul
     if !is_due(&looks, every, now) {
         return Ok(None);
     }
-    match control.look_for_drift(layer, SCHEDULE, now.to_string()).await {
+    match control.look_for_drift(layer, SCHEDULE, now.to_string(), None).await {
         Ok(look) => Ok(Some(format!("{}: looks for drift", look.id()))),
         Err(StateError::Conflict { .. } | StateError::OwnedByOtherKey { .. }) => Ok(None),
         Err(error) => Err(error.into()),

@@ -204,6 +204,7 @@ impl Arrival<'_> {
             resumes: None,
             freeze_windows: checked.freeze_windows,
             nonce: String::new(),
+            key: None,
         }
     }
 }

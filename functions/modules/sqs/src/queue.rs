@@ -230,8 +230,7 @@ async fn observe_one(sqs: &aws_sdk_sqs::Client, wanted: &Wanted<'_>) -> Result<O
         "kms_key": text(&Attribute::KmsMasterKeyId),
         "policy": Policy::parse(&text(&Attribute::Policy)),
     });
-    let tags: Tags =
-        tags.tags.unwrap_or_default().into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect();
+    let tags: Tags = tags.tags.unwrap_or_default().into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect();
     properties["tags"] = json!(tags);
     Ok(Some(Seen::ready(url, properties).with("arn", arn)))
 }

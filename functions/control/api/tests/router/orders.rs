@@ -1,6 +1,6 @@
 //! Deployments are asked for and listed.
 
-use landfall_state::{Action, Actor, NewChange, Source};
+use landfall_state::{Action, Actor, Finished, NewChange, Source, Status};
 use serde_json::{Value, json};
 
 use crate::world::{ADA, BOB, World, event};
@@ -97,6 +97,41 @@ async fn a_file_is_of_the_layer_and_of_the_key_that_owns_it() {
     assert_eq!((answer.status, answer.error().0), (409, "conflict"));
     assert!(answer.error().1.contains("layer prod belongs to prod.yaml"), "{answer:?}");
     assert_eq!(order(&world, json!({ "action": "deploy" })).await.status, 202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_sent_again_with_its_key_is_answered_with_its_deployment() {
+    let world = World::new().await;
+    world.put("prod.yaml", &world.environment("prod")).await;
+    let asked = async |method: &str, path: &str, body: Value, key: &str| {
+        let mut event = event(method, path);
+        event["headers"]["idempotency-key"] = json!(key);
+        event["body"] = json!(body.to_string());
+        world.send(&event).await
+    };
+    let deploy = json!({ "action": "deploy", "key": "prod.yaml" });
+    for (key, number, duplicate) in [("a", 1, false), ("a", 1, true), ("b", 2, false), ("a", 1, true), ("b", 2, true)] {
+        let answer = asked("POST", PATH, deploy.clone(), key).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        assert_eq!((&answer.body["number"], &answer.body["duplicate"]), (&json!(number), &json!(duplicate)), "{key}");
+    }
+    // Also where it would be refused by now: the layer has another deployment since.
+    let store = &world.control.store;
+    for (number, status) in [(1, Status::Failed), (2, Status::Cancelled)] {
+        let end = Finished { status, outcome: None, message: None, diagnostics: None };
+        assert!(store.finish("prod", number, end).await.unwrap());
+    }
+    let resume = "/layers/prod/deployments/2/resume";
+    let answer = asked("POST", resume, json!({}), "c").await;
+    assert_eq!((answer.status, &answer.body["number"]), (202, &json!(3)), "{answer:?}");
+    let again = asked("POST", resume, json!({}), "c").await;
+    assert_eq!((again.status, &again.body["number"]), (202, &json!(3)), "{again:?}");
+    assert_eq!(asked("POST", resume, json!({}), "d").await.status, 409, "another request is none of them");
+    for key in ["", &"k".repeat(129)] {
+        let answer = asked("POST", PATH, deploy.clone(), key).await;
+        assert_eq!((answer.status, answer.error().0), (400, "invalid"), "{answer:?}");
+        assert!(answer.error().1.contains("idempotency-key"), "{answer:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
