@@ -119,7 +119,9 @@ class Lane:
     numbers = iter(range(1, 10**6))
     guard = threading.Lock()
 
-    def __init__(self, local_aws, binaries):
+    def __init__(self, local_aws, binaries, every: float = 0.1):
+        """Looks `every` so many seconds whether a deployment is over."""
+        self.every = every
         with self.guard:
             number = next(self.numbers)
         self.account = installing.Account(endpoint=local_aws.endpoint, id=f"5{number:011}", pid=local_aws.pid)
@@ -207,7 +209,7 @@ class Lane:
             return None
 
         try:
-            return conftest.until(look, "it ended", DEADLINE)
+            return conftest.until(look, "it ended", DEADLINE, self.every)
         except AssertionError:
             stuck = {name: str(last.get(name)) for name in ("number", "status", "phase", "message", "execution_arn")}
             raise Broken(f"{layer} did not end within {DEADLINE:.0f} s: {stuck}") from None
@@ -355,7 +357,8 @@ class Sweep:
     """Many lives, several at a time. One of them is undisturbed: the others are measured by it."""
 
     def __init__(self, local_aws, binaries, lanes: int):
-        self.make = lambda: Lane(local_aws, binaries)
+        # So many that look often would leave the local AWS no time for anything else.
+        self.make = lambda: Lane(local_aws, binaries, every=max(0.1, lanes / 48))
         self.lanes = lanes
         self.failures: list[str] = []
         self.tried: Counter = Counter()

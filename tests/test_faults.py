@@ -27,7 +27,7 @@ ALL = os.environ.get("LANDFALL_FAULTS") == "all"
 SECONDS = float(os.environ.get("LANDFALL_FAULTS_SECONDS", "inf" if ALL else "40"))
 PART, PARTS = map(int, os.environ.get("LANDFALL_FAULTS_PART", "1/1").split("/"))
 # Faults that last are waited out, so many lives fit on a machine.
-LANES = 12 if ALL else 4
+LANES = 32 if ALL else 4
 # Faults in each change that is drawn.
 AT_ONCE = 6 if ALL else 3
 
@@ -83,6 +83,8 @@ def broken(expected):
     for name, _, _ in CHANGES:
         cases[name] = [Fault(kind, place) for place in places(expected[name].calls) for kind in KINDS]
         draw.shuffle(cases[name])
+        # What lasts is mostly waited for: last, and together.
+        cases[name].sort(key=lambda fault: fault.kind.endswith("lasting"))
     most = max(len(some) for some in cases.values())
     for first in range((PART - 1) * AT_ONCE, most, PARTS * AT_ONCE):
         yield Life({name: tuple(some[first : first + AT_ONCE]) for name, some in cases.items()})

@@ -1,6 +1,8 @@
 //! Runs the command as a user would, outside of a terminal, against an installation whose answers were recorded.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod records;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

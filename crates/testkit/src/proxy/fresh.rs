@@ -114,9 +114,18 @@ fn is_list(operation: &str) -> bool {
     operation.starts_with("List") || operation == "DescribeLogGroups"
 }
 
+/// Calls that keep or carry any text: what is named in it is no principal.
+const CARRIERS: &[(&str, &str)] = &[("dynamodb", ""), ("states", ""), ("s3", "PutObject"), ("sns", "Publish")];
+
 /// Whether a call passes a role to a service or names it as a principal: its ARN is in the request, and it is not the
 /// role itself that is worked on.
 fn passes_role(call: &Call, role: &str) -> bool {
+    let carries = |(service, operation): &(&str, &str)| {
+        call.service == *service && (operation.is_empty() || call.operation == *operation)
+    };
+    if CARRIERS.iter().any(carries) {
+        return false;
+    }
     let named = contains_word(&call.text, &format!("role/{role}"));
     named && call.parameter("RoleName").is_none_or(|own| own != role)
 }
@@ -220,7 +229,10 @@ mod tests {
         fresh.note(&call("iam", "Action=CreateRole&RoleName=worker"), "", patience);
         let own = call("iam", "Action=PutRolePolicy&RoleName=worker&PolicyDocument=role/worker");
         let passes = call("ec2", "Action=CreateFlowLogs&DeliverLogsPermissionArn=arn:aws:iam::1:role/worker");
-        assert_eq!(fresh.refuse(&own), None);
+        let mut records = call("dynamodb", "");
+        records.text = r#"{"arn":"arn:aws:iam::1:role/worker"}"#.to_owned();
+        records.mutating = true;
+        assert_eq!((fresh.refuse(&own), fresh.refuse(&records)), (None, None));
         assert!(fresh.refuse(&passes).is_some());
         assert_eq!(fresh.refuse(&passes), None);
     }
