@@ -116,9 +116,9 @@ impl Store {
             if let Some(busy) = queue.running.or(queue.waiting).filter(|_| looks) {
                 return Err(StateError::conflict(format!("deployment {}/{busy} comes first", change.layer)));
             }
-            // What somebody wants of the layer by now comes before going back to what it was.
-            let yields = change.action == Action::Rollback;
-            if let Some(waiting) = queue.waiting.filter(|_| yields) {
+            if let Some(waiting) = queue.waiting
+                && self.yields(&change, waiting).await?
+            {
                 if let Some(known) = self.known_change(&change.layer, &id).await? {
                     return Ok(known);
                 }
@@ -179,6 +179,16 @@ impl Store {
             tokio::time::sleep(std::time::Duration::from_millis(5 + (attempt * 7) % 50)).await;
         }
         Err(StateError::conflict(format!("layer {} gets changes faster than they can be queued", change.layer)))
+    }
+
+    /// Whether a change takes nobody's place and another one waits: what somebody wants of the layer by now comes before
+    /// going back to what it was, and before a plan, which is made and forgotten.
+    async fn yields(&self, change: &NewChange, waiting: u64) -> Result<bool, StateError> {
+        Ok(match change.action {
+            Action::Plan => true,
+            Action::Rollback => self.deployment(&change.layer, waiting).await?.action != Action::Plan,
+            Action::Deploy | Action::Destroy | Action::Drift => false,
+        })
     }
 
     /// What the key of a change has against it.

@@ -50,6 +50,7 @@ impl Driven {
         match op {
             Op::Enqueue => return self.enqueue(Action::Deploy, String::new(), false).await,
             Op::EnqueueAndBegin => return self.enqueue(Action::Deploy, String::new(), true).await,
+            Op::Plan => return self.enqueue(Action::Plan, String::new(), true).await,
             Op::Look => return self.enqueue(Action::Drift, String::new(), false).await,
             Op::RollBack => {
                 let running = self.running().await.filter(|_| self.lease.is_some());
@@ -154,6 +155,7 @@ impl Driven {
             (Some(_), _) => (Status::Cancelled, None),
             (None, _) if fails => (Status::Failed, None),
             (None, Action::Drift) => (Status::Succeeded, Some(Outcome::Looked)),
+            (None, Action::Plan) => (Status::Succeeded, Some(Outcome::Planned)),
             (None, Action::Rollback) => (Status::Succeeded, Some(Outcome::RolledBack)),
             (None, _) => (Status::Succeeded, Some(Outcome::Changed)),
         };
@@ -208,20 +210,21 @@ fn draw_one(round: u64, step: usize, draw: u64, deployments: usize) -> Op {
     hasher.write_usize(step);
     hasher.write_u64(draw);
     let number = hasher.finish();
-    match number % 22 {
+    match number % 24 {
         0 => Op::Enqueue,
         1 => Op::Look,
-        2..=4 => Op::RollBack,
+        2..=4 | 22 => Op::RollBack,
         5..=8 => Op::StartNext,
         9..=11 => Op::Admit,
         12 => Op::Begin,
         13 => Op::Record,
         // The newest ones are those that are not over.
-        14 | 20 => Op::Cancel(deployments.saturating_sub(1 + (number / 22 % 3) as usize)),
+        14 | 20 => Op::Cancel(deployments.saturating_sub(1 + (number / 24 % 3) as usize)),
         15 | 16 => Op::Finish,
         17 => Op::Fail,
         18 => Op::Freeze,
         19 => Op::EnqueueAndBegin,
+        21 => Op::Plan,
         _ => Op::Thaw,
     }
 }
@@ -258,6 +261,7 @@ async fn the_store_does_what_the_table_says() {
     for begun in ["begun at once: true", "begun at once: false"] {
         assert!(all.iter().any(|seen| seen == begun), "no round came to {begun}");
     }
+    assert!(all.iter().any(|seen| seen == "Plan Superseded"), "no plan gave up its place");
     for action in ["Deploy", "Drift", "Rollback"] {
         for what in ["Superseded", "Cancelled", "while frozen"] {
             let what = format!("{action} {what}");

@@ -19,7 +19,7 @@ impl Model for Queue {
 
     fn actions(&self, layer: &Layer, actions: &mut Vec<Op>) {
         if layer.deployments.len() < DEPLOYMENTS {
-            actions.extend([Op::Enqueue, Op::EnqueueAndBegin, Op::Look, Op::RollBack]);
+            actions.extend([Op::Enqueue, Op::EnqueueAndBegin, Op::Plan, Op::Look, Op::RollBack]);
         }
         actions.extend([Op::StartNext, Op::Admit, Op::Begin, Op::Record, Op::Finish, Op::Fail]);
         actions.extend([if layer.frozen { Op::Thaw } else { Op::Freeze }]);
@@ -73,17 +73,27 @@ impl Model for Queue {
 
 fn of_looks_and_rollbacks() -> Vec<Property<Queue>> {
     vec![
-        Property::always("only a change takes the place of another", |_, layer: &Layer| {
-            let mut by = layer.deployments.iter().filter_map(|deployment| deployment.superseded_by);
-            by.all(|by| layer.deployments[by].action == Action::Deploy)
+        Property::always(
+            "only a change takes the place of another, and a rollback that of a plan",
+            |_, layer: &Layer| {
+                layer.deployments.iter().filter_map(|old| Some((old, layer.deployments[old.superseded_by?]))).all(
+                    |(old, by)| {
+                        by.action == Action::Deploy || (by.action, old.action) == (Action::Rollback, Action::Plan)
+                    },
+                )
+            },
+        ),
+        Property::always("a plan yields to what waits", |_, layer: &Layer| {
+            layer.waiting.is_none() || after(layer, &[Op::Plan]) == *layer
         }),
         Property::always("a look comes only where nothing runs or waits", |_, layer: &Layer| {
             let looked = after(layer, &[Op::Look]);
             let busy = layer.running.is_some() || layer.waiting.is_some();
             if busy { looked == *layer } else { looked.waiting == Some(layer.deployments.len()) }
         }),
-        Property::always("a rollback yields to what waits", |_, layer: &Layer| {
-            layer.waiting.is_none() || after(layer, &[Op::RollBack]) == *layer
+        Property::always("a rollback yields to what waits, but for a plan", |_, layer: &Layer| {
+            let waits = layer.waiting.filter(|waiting| layer.deployments[*waiting].action != Action::Plan);
+            waits.is_none() || after(layer, &[Op::RollBack]) == *layer
         }),
         Property::always("a rollback is queued once, by a change that does not end well", |_, layer: &Layer| {
             layer.deployments.iter().enumerate().all(|(at, deployment)| {
@@ -97,17 +107,21 @@ fn of_looks_and_rollbacks() -> Vec<Property<Queue>> {
                 }
             })
         }),
-        Property::always("what fails is rolled back next if nothing waits, frozen or not", |_, layer: &Layer| {
-            let fails = |at: &usize| {
-                let deployment = layer.deployments[*at];
-                deployment.action == Action::Deploy && deployment.rolled_back_by.is_none() && !layer.cancelled
-            };
-            layer.works().filter(fails).filter(|_| layer.waiting.is_none()).is_none_or(|fails| {
-                let failed = after(layer, &[Op::RollBack, Op::Fail, Op::StartNext]);
-                let next = failed.running.map(|next| failed.deployments[next].action);
-                failed.deployments[fails].status == Status::Failed && next == Some(Action::Rollback)
-            })
-        }),
+        Property::always(
+            "what fails is rolled back next if nothing waits but a plan, frozen or not",
+            |_, layer: &Layer| {
+                let fails = |at: &usize| {
+                    let deployment = layer.deployments[*at];
+                    deployment.action == Action::Deploy && deployment.rolled_back_by.is_none() && !layer.cancelled
+                };
+                let alone = layer.waiting.is_none_or(|waiting| layer.deployments[waiting].action == Action::Plan);
+                layer.works().filter(fails).filter(|_| alone).is_none_or(|fails| {
+                    let failed = after(layer, &[Op::RollBack, Op::Fail, Op::StartNext]);
+                    let next = failed.running.map(|next| failed.deployments[next].action);
+                    failed.deployments[fails].status == Status::Failed && next == Some(Action::Rollback)
+                })
+            },
+        ),
         Property::always("a freeze keeps changes and nothing else", |_, layer: &Layer| {
             layer.waiting.filter(|_| layer.running.is_none()).is_none_or(|waiting| {
                 let begins = after(layer, &[Op::StartNext]).running == Some(waiting);
@@ -118,6 +132,7 @@ fn of_looks_and_rollbacks() -> Vec<Property<Queue>> {
         Property::sometimes("a change takes the place of a rollback", |_, layer: &Layer| {
             superseded(layer, Action::Rollback)
         }),
+        Property::sometimes("a plan gives up its place", |_, layer: &Layer| superseded(layer, Action::Plan)),
         Property::sometimes("a rollback ends well", |_, layer: &Layer| {
             let well = |of: &Deployment| of.action == Action::Rollback && of.status == Status::Succeeded;
             layer.deployments.iter().any(well)

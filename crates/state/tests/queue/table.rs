@@ -9,6 +9,8 @@ pub(crate) enum Op {
     Enqueue,
     /// A change comes and begins in the same transaction, if nothing is in its way.
     EnqueueAndBegin,
+    /// Somebody wants a plan, which begins at once if nothing is in its way.
+    Plan,
     /// A look for drift is due.
     Look,
     /// The running deployment is about to fail and wants its rollback, perhaps once more.
@@ -52,7 +54,7 @@ impl Deployment {
         Self { action, status, works: false, superseded_by: None, rolled_back_by: None, begun_too_late: false }
     }
 
-    /// Whether a freeze keeps it: a look changes nothing, a rollback is the end of one that began.
+    /// Whether a freeze keeps it: a look and a plan change nothing, a rollback is the end of one that began.
     pub(crate) fn is_frozen(&self) -> bool {
         self.action == Action::Deploy
     }
@@ -88,8 +90,9 @@ impl Layer {
     /// | operation | needs | does |
     /// |---|---|---|
     /// | enqueue | | the change waits; who waited before is superseded |
+    /// | plan | none waits | the plan waits; it runs if nothing does |
     /// | look | nothing runs or waits | the look waits |
-    /// | roll back | a change works, not cancelled, its rollback is not there; none waits | the rollback waits |
+    /// | roll back | a change works, not cancelled, its rollback is not there; none waits but a plan | the rollback waits; a plan is superseded |
     /// | start | nothing runs, one waits; it is no change or there is no freeze | who waited runs |
     /// | admit | one runs without the lease | it takes the lease |
     /// | begin | one works, not cancelled | |
@@ -101,12 +104,7 @@ impl Layer {
     pub(crate) fn apply(&mut self, op: Op) -> Told {
         match op {
             Op::Enqueue => {
-                let new = self.deployments.len();
-                if let Some(old) = self.waiting.replace(new) {
-                    self.deployments[old].status = Status::Superseded;
-                    self.deployments[old].superseded_by = Some(new);
-                }
-                self.deployments.push(Deployment::new(Action::Deploy));
+                self.replace_waiting(Action::Deploy);
             }
             Op::EnqueueAndBegin => {
                 let alone = self.running.is_none() && self.waiting.is_none();
@@ -115,11 +113,16 @@ impl Layer {
                     self.apply(Op::StartNext);
                 }
             }
+            Op::Plan if self.waiting.is_none() => {
+                self.waiting = Some(self.deployments.len());
+                self.deployments.push(Deployment::new(Action::Plan));
+                self.apply(Op::StartNext);
+            }
             Op::Look if self.running.is_none() && self.waiting.is_none() => {
                 self.waiting = Some(self.deployments.len());
                 self.deployments.push(Deployment::new(Action::Drift));
             }
-            Op::Look => return Told::Later,
+            Op::Plan | Op::Look => return Told::Later,
             Op::RollBack => return self.roll_back(),
             Op::StartNext if self.running.is_none() => {
                 if let Some(next) = self.waiting.filter(|next| !self.frozen || !self.deployments[*next].is_frozen()) {
@@ -164,13 +167,21 @@ impl Layer {
         if self.is_rolled_back(running) {
             return Told::Yes;
         }
-        if self.waiting.is_some() {
+        if self.waiting.is_some_and(|waiting| self.deployments[waiting].action != Action::Plan) {
             return Told::Later;
         }
-        self.waiting = Some(self.deployments.len());
-        self.deployments[running].rolled_back_by = self.waiting;
-        self.deployments.push(Deployment::new(Action::Rollback));
+        self.deployments[running].rolled_back_by = Some(self.deployments.len());
+        self.replace_waiting(Action::Rollback);
         Told::Yes
+    }
+
+    fn replace_waiting(&mut self, action: Action) {
+        let new = self.deployments.len();
+        if let Some(old) = self.waiting.replace(new) {
+            self.deployments[old].status = Status::Superseded;
+            self.deployments[old].superseded_by = Some(new);
+        }
+        self.deployments.push(Deployment::new(action));
     }
 
     fn told(&self, begins: bool) -> Told {

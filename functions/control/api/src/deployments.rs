@@ -68,7 +68,8 @@ pub(crate) struct Upload {
         (status = 202, description = "It waits for its turn", body = schema::Accepted),
         (status = 400, description = "The body or the file is wrong", body = schema::ErrorAnswer),
         (status = 404, description = "There is no such layer or file", body = schema::ErrorAnswer),
-        (status = 409, description = "Another key owns the layer, or the environment still has services",
+        (status = 409, description = "Another key owns the layer, the environment still has services, or a plan would \
+            take the place of what waits",
             body = schema::ErrorAnswer),
     )
 )]
@@ -140,7 +141,12 @@ pub(crate) async fn queue(
         nonce: caller.request_id.unwrap_or_else(|| control.store.now().to_string()),
         key: caller.key,
     };
-    let queued = control.queue(change, None).await?;
+    let queued = control.queue(change, None).await.map_err(|error| match error {
+        error @ StateError::Conflict { .. } if action == Action::Plan => {
+            ApiError::from(error).with_hint(format!("plan again once it has ended: landfall status {layer}"))
+        }
+        error => error.into(),
+    })?;
     Ok(schema::Accepted {
         layer: layer.to_owned(),
         number: queued.deployment.number,

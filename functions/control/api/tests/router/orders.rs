@@ -100,6 +100,23 @@ async fn a_file_is_of_the_layer_and_of_the_key_that_owns_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_takes_the_place_of_nothing_that_waits() {
+    let world = World::new().await;
+    world.put("prod.yaml", &world.environment("prod")).await;
+    world.put(".landfall/uploads/1.yaml", &world.environment("prod")).await;
+    let plan = json!({ "action": "plan", "upload": { "key": ".landfall/uploads/1.yaml" }, "key": "prod.yaml" });
+    let deploy = json!({ "action": "deploy", "key": "prod.yaml" });
+    assert_eq!(order(&world, deploy.clone()).await.status, 202);
+    assert_eq!(order(&world, plan.clone()).await.body["number"], 2, "it waits for what runs");
+    assert_eq!(order(&world, deploy).await.body["superseded"], 2, "what changes the layer comes first");
+    let refused = order(&world, plan).await;
+    assert_eq!((refused.status, refused.error().0), (409, "conflict"), "{refused:?}");
+    assert_eq!(refused.error().1, "deployment prod/3 comes first");
+    assert_eq!(refused.error().2, "plan again once it has ended: landfall status prod");
+    assert_eq!(world.control.store.queue("prod").await.unwrap().waiting, Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_sent_again_with_its_key_is_answered_with_its_deployment() {
     let world = World::new().await;
     world.put("prod.yaml", &world.environment("prod")).await;
