@@ -237,13 +237,13 @@ class Lane:
             if ended["status"] == "succeeded":
                 break
             if waiting and all(not fault.place for fault in waiting):
-                raise Broken(f"what AWS is like fails it: {ended['status']}, {ended.get('message')}")
+                raise Broken(f"what AWS is like fails it: {told(ended)}")
             plain += not hit or not hit[0].place
             # What struck is over; what did not strike where something else did may still come.
             waiting = tuple(fault for fault in waiting if not fault.place or hit and fault not in hit)
             self.arm(waiting)
         else:
-            raise Broken(f"it does not converge: {ended['status']}, {ended.get('message')}")
+            raise Broken(f"it does not converge: {told(ended)}")
         created = {(call["operation"], call["created"]) for call in self.proxy.calls() if call["created"]}
         shape.created = Counter(operation for operation, _ in created)
         came = more(inventory(self.account), self.before)
@@ -291,6 +291,10 @@ class Lane:
         entries = [f"{entry['module']}/{entry['resource']}" for entry in self.journal()]
         if entries:
             raise Broken(f"after the destruction the journal holds {entries}")
+
+
+def told(ended: dict) -> str:
+    return f"{ended['status']}, {ended.get('message')}\n{ended.get('diagnostics') or ''}"
 
 
 def summary(ended: dict) -> dict:

@@ -3,6 +3,7 @@
 
 mod accept;
 mod announce;
+mod decision;
 mod drift;
 mod ending;
 mod entry;

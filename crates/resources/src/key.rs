@@ -141,7 +141,7 @@ impl Resource for Key {
             .ok_or_else(|| Error::new(Kind::Unexpected, "CreateKey", "AWS did not describe the key it made"))?;
         let (id, arn) = (metadata.key_id().to_owned(), metadata.arn().unwrap_or_default().to_owned());
         if let Some(alias) = &self.alias {
-            kms.create_alias().alias_name(alias).target_key_id(&id).send().await.explain("CreateAlias", alias)?;
+            give_alias(&kms, alias, &id).await?;
         }
         if self.rotation {
             kms.enable_key_rotation().key_id(&id).send().await.explain("EnableKeyRotation", &id)?;
@@ -178,7 +178,7 @@ impl Resource for Key {
                 tolerate(deleted, GONE)?;
             }
             if let Some(alias) = &self.alias {
-                kms.create_alias().alias_name(alias).target_key_id(id).send().await.explain("CreateAlias", alias)?;
+                give_alias(&kms, alias, id).await?;
             }
         }
         if changes.touches("tags") {
@@ -214,6 +214,21 @@ impl Resource for Key {
         // A key that is gone, or whose deletion is already scheduled (KMSInvalidStateException), needs nothing more.
         tolerate(scheduled, &["NotFoundException", "KMSInvalidStateException"])?;
         Ok(Progress::done(&seen.id))
+    }
+}
+
+/// Gives a key its alias; it may have it already, from an attempt whose alias AWS did not show yet
+/// (<https://docs.aws.amazon.com/kms/latest/developerguide/accessing-kms.html#programming-eventual-consistency>).
+async fn give_alias(kms: &aws_sdk_kms::Client, alias: &str, id: &str) -> Result<()> {
+    let given = kms.create_alias().alias_name(alias).target_key_id(id).send().await.explain("CreateAlias", alias);
+    let Err(error) = given else { return Ok(()) };
+    if !error.is_code("AlreadyExistsException") {
+        return Err(error);
+    }
+    match describe(kms, alias).await? {
+        Some(metadata) if metadata.key_id() == id => Ok(()),
+        Some(_) => Err(error),
+        None => Err(rekind(error, Kind::NotReady)),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::keys;
 use crate::limits::{MESSAGE, shortened};
 use crate::secret::Secret;
 use crate::store::Store;
-use crate::write::{Write, attribute, text};
+use crate::write::{Write, attribute, number as number_, text};
 
 /// What was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +48,9 @@ pub struct Approval {
     /// When.
     #[serde(default)]
     pub decided_at: Option<Timestamp>,
+    /// Token of the lease under which it was asked for: a plan that is asked about once more is under another one.
+    #[serde(default)]
+    pub under: u64,
 }
 
 /// What is asked for.
@@ -59,7 +62,12 @@ pub struct ApprovalRequest<'a> {
     pub patience: Duration,
     /// Who may not approve.
     pub not_by: Option<&'a str>,
+    /// Token of the lease under which it is asked for.
+    pub under: u64,
 }
+
+/// That a deployment may wait for an approval.
+const WAITS: &str = "#status = :running AND attribute_not_exists(cancel)";
 
 #[derive(Debug, Deserialize)]
 struct Pending {
@@ -67,7 +75,8 @@ struct Pending {
 }
 
 impl Store {
-    /// Leaves the task token of a deployment that waits for an approval of its plan.
+    /// Leaves the task token of a deployment that waits for an approval of its plan. Whoever asks may die after that and
+    /// be repeated: what was decided meanwhile holds, and is answered.
     ///
     /// # Errors
     /// [`StateError::Conflict`] when the deployment does not run or was cancelled.
@@ -77,7 +86,7 @@ impl Store {
         number: u64,
         task_token: &Secret,
         asked: ApprovalRequest<'_>,
-    ) -> Result<(), StateError> {
+    ) -> Result<Option<Approval>, StateError> {
         let now = self.now();
         let approval = Approval {
             plan_hash: asked.plan_hash.to_owned(),
@@ -88,19 +97,37 @@ impl Store {
             by: None,
             reason: None,
             decided_at: None,
+            under: asked.under,
         };
-        let ask =
-            Write::update(keys::layer(layer), keys::deployment(number), "SET approval = :approval, phase = :phase")
-                .when("#status = :running AND attribute_not_exists(cancel)")
-                .name("#status", "status")
-                .value(":running", text("running"))
-                .value(":approval", attribute(&approval)?)
-                .value(":phase", attribute(&Phase::AwaitingApproval)?);
+        let set = "SET approval = :approval, phase = :phase";
+        let ask = Write::update(keys::layer(layer), keys::deployment(number), set)
+            .when(format!(
+                "{WAITS} AND (attribute_not_exists(approval) OR approval.#under <> :under OR \
+                 approval.plan_hash <> :hash OR approval.decision = :open)"
+            ))
+            .name("#status", "status")
+            .name("#under", "under")
+            .value(":running", text("running"))
+            .value(":under", number_(asked.under))
+            .value(":hash", text(asked.plan_hash))
+            .value(":open", attribute(&None::<Decision>)?)
+            .value(":approval", attribute(&approval)?)
+            .value(":phase", attribute(&Phase::AwaitingApproval)?);
         // Written past serde, which cannot serialize it: this record is the only one that is meant to hold it.
         let token = Write::update(keys::layer(layer), keys::approval(number), "SET task_token = :token")
             .value(":token", text(task_token.expose()));
-        self.expect(vec![ask, token], || StateError::conflict(format!("deployment {layer}/{number} does not run")))
-            .await
+        if self.transact(vec![ask, token.clone()]).await?.is_none() {
+            return Ok(None);
+        }
+        let same = |known: &Approval| known.under == asked.under && known.plan_hash == asked.plan_hash;
+        let decided = self.deployment(layer, number).await?.approval.filter(same);
+        let still = Write::check(keys::layer(layer), keys::deployment(number))
+            .when(WAITS)
+            .name("#status", "status")
+            .value(":running", text("running"));
+        let refused = || StateError::conflict(format!("deployment {layer}/{number} does not run"));
+        self.expect(vec![still, token], refused).await?;
+        decided.map(Some).ok_or_else(refused)
     }
 
     /// Records a decision and answers the task token to send it with. Deciding the same again answers the token again,

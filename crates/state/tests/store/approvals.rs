@@ -17,10 +17,11 @@ on_both_stores!(
     an_approval_that_came_too_late_is_none,
     who_asked_may_not_approve_where_the_settings_say_so_but_may_reject,
     a_cancelled_deployment_asks_for_no_approval,
+    what_was_decided_holds_when_whoever_asked_is_repeated_and_not_when_it_is_asked_anew,
 );
 
 fn request(plan_hash: &str) -> ApprovalRequest<'_> {
-    ApprovalRequest { plan_hash, patience: Duration::from_secs(3600), not_by: None }
+    ApprovalRequest { plan_hash, patience: Duration::from_secs(3600), not_by: None, under: 1 }
 }
 
 async fn decide(world: &World, hash: &str, decision: Decision, by: &str) -> Result<String, StateError> {
@@ -132,4 +133,24 @@ async fn a_cancelled_deployment_asks_for_no_approval(world: World) {
     assert_eq!(world.store.cancel("shop", 1, "bob", None).await.unwrap(), Cancelled::Told);
     let ask = world.store.ask_approval("shop", 1, &"task token".into(), request("hash")).await.unwrap_err();
     assert!(matches!(ask, StateError::Conflict { .. }), "{ask}");
+}
+
+async fn what_was_decided_holds_when_whoever_asked_is_repeated_and_not_when_it_is_asked_anew(world: World) {
+    world.running("shop").await;
+    let ask = async |token: &str, under: u64| {
+        world.store.ask_approval("shop", 1, &token.into(), ApprovalRequest { under, ..request("hash") }).await.unwrap()
+    };
+    assert_eq!(ask("first", 1).await, None);
+    assert_eq!(ask("second", 1).await, None, "nothing is decided yet");
+    assert_eq!(decide(&world, "hash", Decision::Approve, "ada").await.unwrap(), "second");
+    let holds = ask("third", 1).await.unwrap();
+    assert_eq!((holds.decision, holds.by.as_deref()), (Some(Decision::Approve), Some("ada")));
+    assert_eq!(decide(&world, "hash", Decision::Approve, "ada").await.unwrap(), "third", "that one waits by now");
+    // The same plan under another lease is another question.
+    assert_eq!(ask("fourth", 2).await, None);
+    assert_eq!(world.store.deployment("shop", 1).await.unwrap().approval.unwrap().decision, None);
+    let end = Finished { status: Status::Failed, outcome: None, message: None, diagnostics: None };
+    world.store.finish("shop", 1, end).await.unwrap();
+    let over = world.store.ask_approval("shop", 1, &"fifth".into(), request("hash")).await.unwrap_err();
+    assert!(matches!(over, StateError::Conflict { .. }), "{over}");
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use landfall_control::Control;
-use landfall_state::{Decision, Deployment, StateError, fail, succeed};
+use landfall_state::{Decision, Deployment, StateError};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -73,21 +73,8 @@ pub(crate) async fn decide(
     };
     // Of two who decide the same the first one is recorded, and named.
     let deployment = deployment(&control, &layer, number).await?;
-    let recorded = deployment.approval.as_ref();
-    let by = recorded.and_then(|approval| approval.by.clone()).unwrap_or(caller.arn);
-    let why = recorded.and_then(|approval| approval.reason.as_ref()).map(|reason| format!(": {reason}"));
-    let why = why.unwrap_or_default();
-    let (kind, message) = match decide.decision {
-        Decision::Approve => {
-            succeed(&control.sfn, &token, "{}").await?;
-            ("approved", format!("approved by {by}{why}"))
-        }
-        Decision::Reject => {
-            let message = format!("not approved by {by}{why}");
-            fail(&control.sfn, &token, "Landfall.NotApproved", &message).await?;
-            ("not-approved", message)
-        }
-    };
+    let Some(approval) = &deployment.approval else { return Err(over(&deployment)) };
+    let (kind, message) = control.hand_over(decide.decision, approval, &token).await?;
     control.announce(&deployment, kind, &message).await?;
     Ok(Json(schema::Decided { id: deployment.id().to_string(), decision: decide.decision.into() }))
 }

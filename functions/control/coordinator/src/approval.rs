@@ -19,9 +19,14 @@ pub(crate) async fn ask(
         None => return Err(format!("deployment {} has no run document", deployment.id()).into()),
     };
     let not_by = rule.separate.then_some(deployment.actor.0.as_str());
-    let asked = ApprovalRequest { plan_hash: hash, patience: rule.patience(), not_by };
-    control.store.ask_approval(&lease.layer, number, task_token, asked).await?;
+    let asked = ApprovalRequest { plan_hash: hash, patience: rule.patience(), not_by, under: lease.token };
+    let decided = control.store.ask_approval(&lease.layer, number, task_token, asked).await?;
     control.store.release(lease).await?;
+    if let Some((decision, approval)) = decided.and_then(|approval| Some((approval.decision?, approval))) {
+        // An earlier try of this step had asked, and died; it was told to nobody who still waits.
+        control.hand_over(decision, &approval, task_token).await?;
+        return Ok(json!({}));
+    }
     let message = format!("waits for an approval: landfall approve {}", deployment.id());
     control.announce(&deployment, "approval-requested", &message).await?;
     Ok(json!({}))
