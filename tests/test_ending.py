@@ -191,6 +191,25 @@ def test_a_planner_that_dies_when_it_has_rejected_a_change_holds_nobody_up(slow)
     assert slow.deploy(f"{layer}.yaml", config(layer) + "# again\n", layer)["outcome"] == "no-changes"
 
 
+def test_what_was_approved_holds_though_whoever_had_asked_died(slow):
+    layer = slow.name("approved")
+    assert slow.deploy(f"{layer}.yaml", config(layer), layer)["outcome"] == "changed"
+    # It dies when it has asked; its repetition comes when the plan is approved.
+    slow.proxy.set(
+        rule("kill", function="coordinator", operation="TransactWriteItems", names="task_token", with_={"place": "after"}),
+        rule("delay", function="coordinator", service="s3", operation="GetObject", skip=1, with_={"milliseconds": 3000}),
+    )
+    status, asked = slow.call("POST", f"/layers/{layer}/deployments", {"action": "destroy"})
+    assert status == 202, asked
+    waits = slow.ended(layer, asked["number"])
+    assert waits["phase"] == "awaiting-approval"
+    ended = slow.approve(layer, waits)
+    assert (ended["status"], ended["outcome"]) == ("succeeded", "destroyed"), ended
+    assert [armed["struck"] for armed in slow.proxy.rules()] == [1, 1]
+    events = slow.get(f"/layers/{layer}/deployments/{asked['number']}/events")["events"]
+    assert [event["kind"] for event in events].count("approved") == 1
+
+
 def test_an_upload_that_nobody_could_take_is_kept_with_the_dead_letters(slow):
     layer = slow.name("lost")
     slow.proxy.set(rule("error", times=None, function="intake", service="dynamodb", with_={"status": 400, "code": "Broken"}))
