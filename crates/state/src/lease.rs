@@ -339,18 +339,24 @@ impl Lease {
     }
 }
 
-/// Gives the shared lease back that was taken with `token`; one that was taken away in the meantime stays so. Where
-/// calls of the service may still be on their way its environment waits for them, too: the share ends with them.
+/// Gives the shared lease back that was taken with `token`. Where calls of the service may still be on their way its
+/// environment waits for them, too: the share ends with them, also one whose time was over and that was removed.
 fn unshare(environment: &str, service: &str, holder: &str, token: u64, quiet: Option<Quiet<'_>>) -> [Write; 2] {
     let (pk, sk) = (keys::layer(environment), keys::shared(service));
     let shared = match quiet {
         Some(quiet) => {
-            let update = "SET expires_ms = :until, quiet_for = :for";
-            quiet.named_in(Write::update(pk, sk, update)).when(IS_OURS)
+            let update = "SET service = :service, holder = :holder, #token = :token, \
+                          since = if_not_exists(since, :zero), expires_ms = :until, quiet_for = :for";
+            let update = Write::update(pk, sk, update).value(":service", text(service)).value(":zero", number(0));
+            quiet.named_in(update)
         }
-        None => Write::delete(pk, sk).when(format!("attribute_not_exists(pk) OR ({IS_OURS})")),
+        None => Write::delete(pk, sk),
     };
-    let shared = shared.name("#token", "token").value(":token", number(token)).value(":holder", text(holder));
+    let shared = shared
+        .when(format!("attribute_not_exists(pk) OR ({IS_OURS})"))
+        .name("#token", "token")
+        .value(":token", number(token))
+        .value(":holder", text(holder));
     let version =
         Write::update(keys::layer(environment), keys::LEASE, "ADD shared_version :one").value(":one", number(1));
     [shared, version]

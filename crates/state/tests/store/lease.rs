@@ -27,6 +27,7 @@ on_both_stores!(
     what_may_still_be_at_work_is_waited_out_before_anybody_else_begins,
     who_is_unlocked_is_waited_out_too,
     what_may_still_be_at_work_in_a_service_is_waited_out_before_its_environment_changes,
+    a_service_whose_time_was_over_is_unlocked_though_its_environment_was_taken,
     what_may_still_be_at_work_in_an_environment_is_waited_out_before_its_services_begin,
     an_ended_lease_that_was_not_given_back_is_found,
 );
@@ -252,6 +253,20 @@ async fn what_may_still_be_at_work_in_a_service_is_waited_out_before_its_environ
     world.wait(30);
     let next = world.hold_service("shop", "staging", "next").await;
     world.store.release(&next).await.unwrap();
+    world.hold("staging", "environment").await;
+}
+
+async fn a_service_whose_time_was_over_is_unlocked_though_its_environment_was_taken(world: World) {
+    let dead = world.hold_service("shop", "staging", "dead").await;
+    world.wait(60);
+    let environment = world.hold("staging", "environment").await;
+    let quiet = Duration::from_secs(30);
+    assert_eq!(world.store.force_unlock("shop", dead.token, quiet).await.unwrap().holder, "dead");
+    assert_eq!(world.store.holder("shop").await.unwrap(), None);
+    assert!(world.store.writer(&environment).forgotten("base", "vpc").await.is_ok(), "it has what it took");
+    world.store.release(&environment).await.unwrap();
+    assert_eq!(in_the_way(&world).await, format!("{STRAY} (deploying)"));
+    world.wait(30);
     world.hold("staging", "environment").await;
 }
 
