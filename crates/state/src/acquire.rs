@@ -83,8 +83,13 @@ impl Store {
 
     /// Reads the lease of a layer, for [`Store::acquire_seen`].
     pub async fn seen_lease(&self, layer: &str) -> Result<SeenLease, StateError> {
-        let pk = keys::layer(layer);
-        let (record, shares) = tokio::try_join!(self.lease_record(layer), self.query(&pk, "SHARED#"))?;
+        let record = self.lease_record(layer).await?;
+        // After the record: a share that came before it is seen, and one that came after it has changed the record's
+        // count, which whoever takes the lease notices. Where none ever came there is none to look for.
+        let shares = match record.shared_version {
+            0 => Vec::new(),
+            _ => self.query(&keys::layer(layer), "SHARED#").await?,
+        };
         Ok(SeenLease { record, shares })
     }
 

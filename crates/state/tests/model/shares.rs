@@ -22,7 +22,9 @@ const NAMES: [&str; 3] = ["environment", "shop", "orders"];
 
 #[derive(Clone, Debug)]
 struct Guards {
-    /// An environment is taken only if no share came or went since the shares were read.
+    /// The shares are read after the environment's record, not before it.
+    record_comes_first: bool,
+    /// An environment is taken only if no share came or went since its record was read.
     shares_are_counted: bool,
     /// A share is only taken of an environment that nobody holds.
     share_needs_a_free_environment: bool,
@@ -35,6 +37,7 @@ struct Guards {
 }
 
 const ALL: Guards = Guards {
+    record_comes_first: true,
     shares_are_counted: true,
     share_needs_a_free_environment: true,
     only_ended_shares_go: true,
@@ -51,7 +54,15 @@ struct Protocol {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum At {
     Outside,
-    /// It read the environment's record, and the shares of the services at the same moment or later.
+    /// It read the environment's record, and comes to the shares of its services.
+    Record {
+        version: u64,
+    },
+    /// Without the guard: it read the shares, and comes to the record.
+    Shares {
+        ended: Vec<usize>,
+    },
+    /// It read both.
     Read {
         version: u64,
         ended: Vec<usize>,
@@ -104,7 +115,7 @@ impl Record {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Act {
     Tick,
-    /// Reads what it meets.
+    /// Reads what it meets, or the next part of it.
     Look(usize),
     /// Takes its lease under the condition of what it read.
     Take(usize),
@@ -125,7 +136,7 @@ impl World {
         match self.at[who] {
             At::Holds { ends } => self.clock(who) + MARGIN < ends,
             At::Stray { until } => until > self.now,
-            At::Outside | At::Read { .. } => false,
+            At::Outside | At::Record { .. } | At::Shares { .. } | At::Read { .. } => false,
         }
     }
 
@@ -150,12 +161,21 @@ impl Protocol {
     fn look(&self, world: &World, who: usize) -> Option<At> {
         let now = world.clock(who);
         if who != ENVIRONMENT {
-            return Some(At::Read { version: 0, ended: Vec::new() });
+            return (world.at[who] == At::Outside).then_some(At::Read { version: 0, ended: Vec::new() });
         }
-        let live = world.shares.iter().flatten().any(|ends| *ends > now);
         let free = world.lease.seen().may_take(NAMES[ENVIRONMENT], now);
+        let version = Some(world.lease.version).filter(|_| free);
+        let live = world.shares.iter().flatten().any(|ends| *ends > now);
         let ended = (1..NAMES.len()).filter(|service| world.shares[*service].is_some()).collect();
-        (free && !live).then_some(At::Read { version: world.lease.version, ended })
+        let ended = Some(ended).filter(|_| !live);
+        let seen = match &world.at[who] {
+            At::Outside if self.guards.record_comes_first => version.map(|version| At::Record { version }),
+            At::Outside => ended.map(|ended| At::Shares { ended }),
+            At::Record { version } => ended.map(|ended| At::Read { version: *version, ended }),
+            At::Shares { ended } => version.map(|version| At::Read { version, ended: ended.clone() }),
+            At::Read { .. } | At::Holds { .. } | At::Stray { .. } => return None,
+        };
+        Some(seen.unwrap_or(At::Outside))
     }
 
     fn take(&self, world: &mut World, who: usize) -> Option<()> {
@@ -203,7 +223,7 @@ impl Protocol {
     fn act(&self, world: &mut World, action: &Act) -> Option<()> {
         match *action {
             Act::Tick => world.now += 1,
-            Act::Look(who) if world.at[who] == At::Outside => world.at[who] = self.look(world, who)?,
+            Act::Look(who) => world.at[who] = self.look(world, who)?,
             Act::Take(who) => self.take(world, who)?,
             Act::Renew(who) if world.admits(who) => {
                 world.renewals += 1;
@@ -222,7 +242,7 @@ impl Protocol {
             Act::Notice(who) if matches!(world.at[who], At::Holds { .. } | At::Stray { .. }) && !world.works(who) => {
                 world.at[who] = At::Outside;
             }
-            Act::Look(_) | Act::Renew(_) | Act::Release(_) | Act::Die(_) | Act::Notice(_) => return None,
+            Act::Renew(_) | Act::Release(_) | Act::Die(_) | Act::Notice(_) => return None,
         }
         let services = [world.works(1), world.works(2)];
         world.both |= world.works(ENVIRONMENT) && services.contains(&true);
@@ -296,6 +316,15 @@ fn an_environment_never_changes_while_a_service_does() {
 /// What comes to pass without a guard.
 fn without(guards: Guards) -> Vec<Act> {
     accident(Protocol { guards }, "an environment is alone with its change")
+}
+
+#[test]
+fn without_the_record_first_a_share_that_came_between_the_two_reads_is_overlooked() {
+    let path = without(Guards { record_comes_first: false, ..ALL });
+    let looked = |act: &Act| *act == Act::Look(ENVIRONMENT);
+    let (first, last) = (path.iter().position(looked), path.iter().rposition(looked));
+    let came = path.iter().rposition(|act| matches!(act, Act::Take(1 | 2)));
+    assert!(first < came && came < last, "{path:?}");
 }
 
 #[test]

@@ -146,7 +146,7 @@ async fn a_service_waits_for_its_environment_and_takes_nothing_meanwhile(world: 
 }
 
 async fn a_service_and_its_environment_at_once_never_both_get_through(world: World) {
-    for round in 0..10 {
+    for round in 0..40 {
         let (service, environment) = (format!("shop-{round}"), format!("env-{round}"));
         let both = tokio::join!(
             world.try_hold(&service, Some(&environment), "service"),
