@@ -203,6 +203,32 @@ class Landfall:
         return [line for line in lines if '"ERROR"' in line]
 
 
+class Listener:
+    """A queue that hears what the topic of an installation tells."""
+
+    def __init__(self, landfall, name: str):
+        self.sqs, sns = landfall.account.client("sqs"), landfall.account.client("sns")
+        self.url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        sender = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+        policy = {"Version": "2012-10-17", "Statement": [{**sender, "Resource": arn}]}
+        self.sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": json.dumps(policy)})
+        sns.subscribe(TopicArn=landfall.installation.outputs["Topic"], Protocol="sqs", Endpoint=arn)
+        self.messages: list[dict] = []
+
+    def heard(self, layer: str) -> list[dict]:
+        """Everything that was told of a layer so far."""
+        while batch := self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in batch:
+                self.messages.append(json.loads(json.loads(message["Body"])["Message"]))
+                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        return [one for one in self.messages if one["layer"] == layer]
+
+    def drift(self, layer: str) -> list[tuple[str, list[str]]]:
+        """What was told of its drift: found or ended, and the names."""
+        return [(one["event"], one["drift"]) for one in self.heard(layer) if "drift" in one]
+
+
 @contextmanager
 def behind_proxy(local_aws, account: str):
     """An installation of its own whose functions reach AWS through a fault proxy."""

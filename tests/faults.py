@@ -175,9 +175,10 @@ class Lane:
         return self.ended(layer, before)
 
     def asked(self, method: str, path: str, body) -> None:
-        """Asks the API, again when it cannot answer, as our command does."""
+        """Asks the API, again when it cannot answer, as our command and whoever runs it do."""
         key = str(uuid.uuid4())
-        for _ in range(4):
+        # An answer may take one try of a call that is broken for as long as a fault lasts.
+        for _ in range(LASTING + 2):
             try:
                 status, answer = self.landfall.call(method, path, body, key=key)
             except OSError as error:
@@ -276,7 +277,7 @@ class Lane:
         self.proxy.reset()
         ended = self.deploy(layer, body)
         if ended.get("outcome") != "no-changes":
-            raise Broken(f"a further deployment of {layer} changes something: {summary(ended)}, {ended.get('message')}")
+            raise Broken(f"a further deployment of {layer} changes something: {told(ended)}")
 
     def forget_service_linked_roles(self) -> None:
         """They belong to the account and outlive a layer; the next life makes them anew."""
@@ -294,7 +295,9 @@ class Lane:
 
 
 def told(ended: dict) -> str:
-    return f"{ended['status']}, {ended.get('message')}\n{ended.get('diagnostics') or ''}"
+    """How a deployment ended, in words."""
+    parts = (ended["status"], ended.get("outcome"), summary(ended), ended.get("message"))
+    return f"{', '.join(str(part) for part in parts if part)}\n{ended.get('diagnostics') or ''}"
 
 
 def summary(ended: dict) -> dict:

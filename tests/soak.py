@@ -117,7 +117,7 @@ class Soak:
                 if layer.alive:
                     ended = family.deploy(layer)
                     if ended.get("outcome") != "no-changes":
-                        raise faults.Broken(f"a further deployment of {layer.name} changes something: {told(ended)}")
+                        raise faults.Broken(f"a further deployment of {layer.name} changes something: {faults.told(ended)}")
         say("  config, journal and inventory do not differ; destroying all of it")
         for family in self.families:
             for layer in [*family.services, family.environment]:
@@ -205,10 +205,6 @@ def named(entry: dict) -> list[str]:
     attributes = entry["attributes"]
     known = json.loads(attributes) if isinstance(attributes, str) else attributes
     return [str(entry.get("id") or ""), *(value for value in known.values() if isinstance(value, str))]
-
-
-def told(ended: dict) -> str:
-    return f"{ended['status']}, {ended.get('outcome')}, {faults.summary(ended)}, {ended.get('message')}\n{ended.get('diagnostics') or ''}"
 
 
 def counted(what: str, counts: Counter) -> str:
@@ -358,14 +354,14 @@ class Family:
         for layer in alive:
             ended = self.deploy(layer)
             if ended["status"] != "succeeded":
-                raise faults.Broken(f"a plain rerun of {layer.name} does not converge: {told(ended)}")
+                raise faults.Broken(f"a plain rerun of {layer.name} does not converge: {faults.told(ended)}")
         for layer in [layer for layer in [*self.services, self.environment] if not layer.alive]:
             if self.soak.lane.items(layer.name, "MODULE#"):
                 self.destroy(layer)
                 self.settle(layer)
                 ended = self.soak.lane.newest(layer.name)
                 if ended["status"] != "succeeded":
-                    raise faults.Broken(f"{layer.name} is not destroyed: {told(ended)}")
+                    raise faults.Broken(f"{layer.name} is not destroyed: {faults.told(ended)}")
 
     def deploy(self, layer: Layer) -> dict:
         layer.version += 1

@@ -136,6 +136,39 @@ def test_an_action_that_is_denied_to_a_function_is_a_line_of_the_plan_before_any
     assert "will fail" not in text and "not checked" not in text, text
 
 
+@contextlib.contextmanager
+def buckets_allowed(landfall, count: int):
+    """The account may have so many buckets."""
+    quotas, bucket = landfall.account.client("service-quotas"), {"ServiceCode": "s3", "QuotaCode": "L-DC2B2D3D"}
+    before = quotas.get_service_quota(**bucket)["Quota"]["Value"]
+    quotas.request_service_quota_increase(**bucket, DesiredValue=count)
+    try:
+        yield
+    finally:
+        quotas.request_service_quota_increase(**bucket, DesiredValue=before)
+
+
+def test_modules_of_two_functions_do_not_both_get_the_last_place(landfall, tmp_path):
+    layer, there = landfall.name("crowded"), len(landfall.s3.list_buckets()["Buckets"])
+    file, site = tmp_path / f"{layer}.yaml", f"  - name: site\n    type: s3\n    bucket_name: {landfall.name('site')}\n"
+
+    def planned(modules: str) -> str:
+        file.write_text(environment(layer, f"modules:\n{modules}"))
+        return " ".join(landfall.installation.landfall("plan", str(file)).stdout.split())
+
+    with buckets_allowed(landfall, there + 1):
+        alone = planned(site)
+        assert f"note: {there + 1} of {there + 1} general purpose buckets ({there} there, 1 to be made)" in alone, alone
+        assert "will fail" not in alone, alone
+        # The other one is that for the logs of the network.
+        both = planned("  - type: base\n" + site)
+        page = "https://us-east-1.console.aws.amazon.com/servicequotas/home/services/s3/quotas/L-DC2B2D3D"
+        told = f"{there + 2} of {there + 1} general purpose buckets ({there} there, 2 to be made by 2 modules)"
+        assert f"! will fail: {told}: ask for more: {page}" in both, both
+        assert "AWS will refuse: site (general purpose buckets)" in both, both
+    assert "general purpose buckets" not in planned(site)
+
+
 def test_what_was_set_right_while_people_thought_is_applied_without_asking_again(landfall):
     layer = landfall.name("mended")
     with taken_away(landfall, "sqs", "sqs:CreateQueue"):

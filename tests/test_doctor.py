@@ -4,12 +4,11 @@ import json
 import subprocess
 import time
 
+import harms
 import invariants
 import pytest
 from conftest import ACCOUNT, behind_proxy, environment, until
 from proxied import rule
-
-import installation as installing
 
 # Of its own, because it is broken in every way.
 PATIENT = "000000000777"
@@ -64,14 +63,6 @@ def sweep(landfall) -> None:
     )
 
 
-def rules(landfall) -> list[str]:
-    """The names of the rules of the installation."""
-    resources = landfall.account.client("cloudformation").get_paginator("list_stack_resources")
-    pages = resources.paginate(StackName=landfall.installation.stack)
-    found = [one for page in pages for one in page["StackResourceSummaries"]]
-    return [one["PhysicalResourceId"] for one in found if one["ResourceType"] == "AWS::Events::Rule"]
-
-
 def test_a_sound_installation_is_well_line_by_line(patient, monkeypatch):
     layer = patient.name("sound")
     assert patient.deploy(f"{layer}.yaml", config(layer, QUEUE.format(delay=0)), layer)["status"] == "succeeded"
@@ -88,122 +79,21 @@ def test_a_sound_installation_is_well_line_by_line(patient, monkeypatch):
     assert len([line for line in text.splitlines() if line.startswith("  ✓")]) == len(found["findings"])
 
 
-def broken_rule(landfall):
-    events, name = landfall.account.client("events"), rules(landfall)[0]
-    events.disable_rule(Name=name)
-    return lambda: events.enable_rule(Name=name)
-
-
-def broken_target(landfall):
-    events, name = landfall.account.client("events"), rules(landfall)[0]
-    targets = events.list_targets_by_rule(Rule=name)["Targets"]
-    events.remove_targets(Rule=name, Ids=[target["Id"] for target in targets])
-    return lambda: events.put_targets(Rule=name, Targets=targets)
-
-
-def broken_versioning(landfall):
-    def versions(status):
-        landfall.s3.put_bucket_versioning(Bucket=landfall.installation.bucket, VersioningConfiguration={"Status": status})
-
-    versions("Suspended")
-    return lambda: versions("Enabled")
-
-
-def broken_privacy(landfall):
-    bucket = landfall.installation.bucket
-    block = landfall.s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
-    landfall.s3.delete_public_access_block(Bucket=bucket)
-    return lambda: landfall.s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block)
-
-
-def broken_notification(landfall):
-    def tells(**configuration):
-        landfall.s3.put_bucket_notification_configuration(
-            Bucket=landfall.installation.bucket, NotificationConfiguration=configuration
-        )
-
-    tells()
-    return lambda: tells(EventBridgeConfiguration={})
-
-
-def broken_backups(landfall):
-    def recovery(on):
-        landfall.account.client("dynamodb").update_continuous_backups(
-            TableName=landfall.installation.table,
-            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": on},
-        )
-
-    recovery(False)
-    return lambda: recovery(True)
-
-
-def broken_protection(landfall):
-    def protected(on):
-        landfall.account.client("dynamodb").update_table(
-            TableName=landfall.installation.table, DeletionProtectionEnabled=on
-        )
-
-    protected(False)
-    return lambda: protected(True)
-
-
-def broken_alias(landfall):
-    functions = landfall.account.client("lambda")
-    name = f"{landfall.installation.stack}-sqs"
-    before = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
-    functions.update_alias(FunctionName=name, Name="live", FunctionVersion="$LATEST")
-    return lambda: functions.update_alias(FunctionName=name, Name="live", FunctionVersion=before)
-
-
-def broken_destination(landfall):
-    functions = landfall.account.client("lambda")
-    which = {"FunctionName": f"{landfall.installation.stack}-intake", "Qualifier": "live"}
-    before = functions.get_function_event_invoke_config(**which)
-    functions.delete_function_event_invoke_config(**which)
-    return lambda: functions.put_function_event_invoke_config(
-        **which, MaximumRetryAttempts=2, DestinationConfig=before["DestinationConfig"]
-    )
-
-
-def broken_role(landfall):
-    iam, role = landfall.account.client("iam"), f"{landfall.installation.stack}-{installing.REGION}-sqs"
-    before = json.dumps(iam.get_role_policy(RoleName=role, PolicyName="function")["PolicyDocument"])
-    everything = {"Version": "2012-10-17", "Statement": [{"Sid": "All", "Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    iam.put_role_policy(RoleName=role, PolicyName="function", PolicyDocument=json.dumps(everything))
-    return lambda: iam.put_role_policy(RoleName=role, PolicyName="function", PolicyDocument=before)
-
-
-def broken_logging(landfall):
-    sfn = landfall.account.client("stepfunctions")
-    arn = next(one["stateMachineArn"] for one in sfn.list_state_machines()["stateMachines"] if one["name"].endswith("-module"))
-    before = sfn.describe_state_machine(stateMachineArn=arn)["loggingConfiguration"]
-    sfn.update_state_machine(stateMachineArn=arn, loggingConfiguration={"level": "OFF"})
-    return lambda: sfn.update_state_machine(stateMachineArn=arn, loggingConfiguration=before)
-
-
-def raised_alarm(landfall):
-    watch = landfall.account.client("cloudwatch")
-    alarms = watch.describe_alarms()["MetricAlarms"]
-    name = next(one["AlarmName"] for one in alarms if "waits for more than an hour" in one["AlarmDescription"])
-    watch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
-    return lambda: watch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="test")
-
-
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (broken_rule, ("the rule is off", "aws events enable-rule --name")),
-        (broken_target, ("does not call", "landfall bootstrap")),
-        (broken_versioning, ("keeps no versions", "put-bucket-versioning")),
-        (broken_privacy, ("may be made public", "put-public-access-block")),
-        (broken_notification, ("does not tell EventBridge", "put-bucket-notification-configuration")),
-        (broken_backups, ("no point-in-time recovery", "update-continuous-backups")),
-        (broken_protection, ("not protected from deletion", "--deletion-protection-enabled")),
-        (broken_alias, ("live points at version $LATEST", "update-alias")),
-        (broken_destination, ("intake fails at is not kept", "put-function-event-invoke-config")),
-        (broken_role, ("something else than the release says", "All", "landfall bootstrap")),
-        (broken_logging, ("its log is OFF", "level ALL")),
-        (raised_alarm, ("raised: a deployment waits for more than an hour", "landfall cancel")),
+        (harms.broken_rule, ("the rule is off", "aws events enable-rule --name")),
+        (harms.broken_target, ("does not call", "landfall bootstrap")),
+        (harms.broken_versioning, ("keeps no versions", "put-bucket-versioning")),
+        (harms.broken_privacy, ("may be made public", "put-public-access-block")),
+        (harms.broken_notification, ("does not tell EventBridge", "put-bucket-notification-configuration")),
+        (harms.broken_backups, ("no point-in-time recovery", "update-continuous-backups")),
+        (harms.broken_protection, ("not protected from deletion", "--deletion-protection-enabled")),
+        (harms.broken_alias, ("live points at version $LATEST", "update-alias")),
+        (harms.broken_destination, ("intake fails at is not kept", "put-function-event-invoke-config")),
+        (harms.broken_role, ("something else than the release says", "All", "landfall bootstrap")),
+        (harms.broken_logging, ("its log is OFF", "level ALL")),
+        (harms.raised_alarm, ("raised: a deployment waits for more than an hour", "landfall cancel")),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
 )
@@ -221,11 +111,11 @@ def test_what_was_changed_by_hand_is_named_with_what_to_do(patient, broken, word
 def asleep(patient):
     """Nothing repairs anything by itself."""
     events = patient.account.client("events")
-    for name in rules(patient):
+    for name in harms.rules(patient):
         if "ConfigChanged" not in name:
             events.disable_rule(Name=name)
     yield patient
-    for name in rules(patient):
+    for name in harms.rules(patient):
         events.enable_rule(Name=name)
     sweep(patient)
 

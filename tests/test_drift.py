@@ -6,7 +6,7 @@ import time
 import installation as installing
 import invariants
 import pytest
-from conftest import environment, until
+from conftest import Listener, environment, until
 
 TWO = """modules:
   - name: orders
@@ -20,27 +20,8 @@ DRIFTED = 8
 
 
 @pytest.fixture(scope="module")
-def told(landfall):
-    """What the topic tells of a layer: of its drift, or of one of its deployments."""
-    sqs, sns = landfall.account.client("sqs"), landfall.account.client("sns")
-    url = sqs.create_queue(QueueName="drift-told")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [allow]})})
-    sns.subscribe(TopicArn=landfall.installation.outputs["Topic"], Protocol="sqs", Endpoint=arn)
-    heard: list[dict] = []
-
-    def of(layer: str, number: int | None = None) -> list[tuple]:
-        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            for message in messages:
-                heard.append(json.loads(json.loads(message["Body"])["Message"]))
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        ours = [one for one in heard if one["layer"] == layer]
-        if number is not None:
-            return [(one["event"], one["message"]) for one in ours if one["number"] == number and "drift" not in one]
-        return [(one["event"], one["drift"]) for one in ours if "drift" in one]
-
-    return of
+def topic(landfall):
+    return Listener(landfall, "drift-told")
 
 
 class Layer:
@@ -84,7 +65,7 @@ class Layer:
         return seen
 
 
-def test_drift_is_found_with_both_values_and_told_once(landfall, told):
+def test_drift_is_found_with_both_values_and_told_once(landfall, topic):
     layer = Layer(landfall, "drifts")
     assert layer.look() == (0, {})
     assert "no drift" in layer.run().stdout
@@ -96,13 +77,13 @@ def test_drift_is_found_with_both_values_and_told_once(landfall, told):
     delay = first["orders.queue.delay_seconds"]
     assert (delay["recorded"], delay["live"]) == (5, 7)
     found = ("drift-found", ["mails.queue.tags.landfall:module", "orders.queue.delay_seconds"])
-    until(lambda: told(layer.name) == [found], "it is told")
+    until(lambda: topic.drift(layer.name) == [found], "it is told")
 
     time.sleep(1.1)
     _, second = layer.look()
     again = second["orders.queue.delay_seconds"]
     assert again["first_seen"] == delay["first_seen"] and again["last_seen"] > delay["last_seen"]
-    assert told(layer.name) == [found], "it is told once"
+    assert topic.drift(layer.name) == [found], "it is told once"
     shown = layer.run().stdout
     assert "delay_seconds" in shown and "5 → 7" in shown and "--revert" in shown
     assert "drifted" in landfall.installation.landfall("status").stdout
@@ -113,15 +94,15 @@ def test_drift_is_found_with_both_values_and_told_once(landfall, told):
     assert reverted.returncode == 0 and "succeeded" in reverted.stdout, reverted.stdout + reverted.stderr
     assert layer.attribute("orders", "DelaySeconds") == "5"
     assert layer.sqs.list_queue_tags(QueueUrl=layer.url("mails"))["Tags"]["landfall:module"] == "mails"
-    until(lambda: told(layer.name) == [found, ("drift-ended", found[1])], "that it ended is told")
+    until(lambda: topic.drift(layer.name) == [found, ("drift-ended", found[1])], "that it ended is told")
     assert layer.look() == (0, {})
-    assert told(layer.name) == [found, ("drift-ended", found[1])]
+    assert topic.drift(layer.name) == [found, ("drift-ended", found[1])]
     assert "drifted" not in landfall.installation.landfall("status", layer.name).stdout
     table = invariants.items(landfall.account.client("dynamodb"), landfall.installation.table)
     assert invariants.broken(table, {layer.name}) == []
 
 
-def test_what_the_config_ignores_is_left_alone_until_the_config_changes(landfall, told):
+def test_what_the_config_ignores_is_left_alone_until_the_config_changes(landfall, topic):
     layer = Layer(landfall, "ignores", IGNORING)
     layer.set("orders", DelaySeconds=7)
     code, seen = layer.look()
@@ -133,10 +114,10 @@ def test_what_the_config_ignores_is_left_alone_until_the_config_changes(landfall
     assert layer.attribute("orders", "DelaySeconds") == "7", "an update of the same queue leaves it alone"
     assert layer.deploy(changed.replace("delay_seconds: 5", "delay_seconds: 6"))["outcome"] == "changed"
     assert layer.attribute("orders", "DelaySeconds") == "6"
-    assert told(layer.name) == []
+    assert topic.drift(layer.name) == []
 
 
-def test_what_was_accepted_stays_until_somebody_changes_it_again(landfall, told):
+def test_what_was_accepted_stays_until_somebody_changes_it_again(landfall, topic):
     layer = Layer(landfall, "accepts")
     layer.set("orders", DelaySeconds=7, MessageRetentionPeriod=600)
     layer.set("mails", KmsMasterKeyId="")
@@ -167,7 +148,7 @@ def test_what_was_accepted_stays_until_somebody_changes_it_again(landfall, told)
     assert code == DRIFTED
     assert seen["orders.queue.delay_seconds"]["accepted"] is None
     assert seen["orders.queue.message_retention_seconds"]["accepted"]
-    until(lambda: told(layer.name)[-1] == ("drift-found", ["orders.queue.delay_seconds"]), "the new value is told")
+    until(lambda: topic.drift(layer.name)[-1] == ("drift-found", ["orders.queue.delay_seconds"]), "the new value is told")
     assert layer.deploy(TWO)["outcome"] == "changed"
     assert layer.attribute("orders", "DelaySeconds") == "5"
     assert layer.attribute("orders", "MessageRetentionPeriod") == "600"
@@ -208,7 +189,7 @@ def test_a_look_compares_with_what_was_deployed_and_gives_way_to_deployments(lan
     assert layer.look() == (0, {})
 
 
-def test_a_look_that_fails_is_told_and_one_that_ends_well_is_not(landfall, told):
+def test_a_look_that_fails_is_told_and_one_that_ends_well_is_not(landfall, topic):
     layer = Layer(landfall, "blind")
     assert layer.look()[0] == 0
     iam, role = landfall.account.client("iam"), f"{landfall.installation.stack}-{installing.REGION}-sqs"
@@ -221,8 +202,13 @@ def test_a_look_that_fails_is_told_and_one_that_ends_well_is_not(landfall, told)
     finally:
         iam.delete_role_policy(RoleName=role, PolicyName="blind")
     assert failed.returncode not in (0, DRIFTED) and "sqs:GetQueueAttributes" in failed.stderr, failed.stderr
-    until(lambda: [event for event, _ in told(layer.name, 3)] == ["failed"], "that nobody could look is told")
-    assert told(layer.name, 2) == [], "a look that ends well is nothing to tell"
+
+    def ends(number: int) -> list[str]:
+        """What was told of a deployment itself."""
+        return [one["event"] for one in topic.heard(layer.name) if one["number"] == number and "drift" not in one]
+
+    until(lambda: ends(3) == ["failed"], "that nobody could look is told")
+    assert ends(2) == [], "a look that ends well is nothing to tell"
     assert layer.look()[0] == 0
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import ACCOUNT, behind_proxy, environment, service, until
+from conftest import ACCOUNT, Listener, behind_proxy, environment, service, until
 from proxied import rule
 
 # Of its own, because AWS is slow and broken in it.
@@ -203,11 +203,30 @@ def test_what_was_approved_holds_though_whoever_had_asked_died(slow):
     assert status == 202, asked
     waits = slow.ended(layer, asked["number"])
     assert waits["phase"] == "awaiting-approval"
+    until(lambda: [armed["struck"] for armed in slow.proxy.rules()] == [1, 1], "its repetition works")
     ended = slow.approve(layer, waits)
     assert (ended["status"], ended["outcome"]) == ("succeeded", "destroyed"), ended
-    assert [armed["struck"] for armed in slow.proxy.rules()] == [1, 1]
     events = slow.get(f"/layers/{layer}/deployments/{asked['number']}/events")["events"]
     assert [event["kind"] for event in events].count("approved") == 1
+
+
+def test_drift_that_nobody_was_told_of_is_told_by_whoever_comes_next(slow):
+    layer = slow.name("untold")
+    assert slow.deploy(f"{layer}.yaml", config(layer), layer)["status"] == "succeeded"
+    topic, sqs = Listener(slow, f"{layer}-listener"), slow.account.client("sqs")
+    url = sqs.get_queue_url(QueueName=f"{layer}-{layer}-first")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "7"})
+    # Recorded, and then: it dies before it tells; its repetition finds the topic out of order.
+    slow.proxy.set(
+        rule("kill", function="planner", service="sns", operation="Publish", with_={"place": "before"}),
+        rule("error", function="planner", service="sns", operation="Publish", with_={"status": 400, "code": "Broken"}),
+    )
+    slow.installation.landfall("drift", layer, check=False)
+    assert [armed["struck"] for armed in slow.proxy.rules()] == [1, 1]
+    assert topic.drift(layer) == []
+    for _ in range(2):
+        slow.installation.landfall("drift", layer, check=False)
+        until(lambda: topic.drift(layer) == [("drift-found", ["first.queue.delay_seconds"])], "it is told once")
 
 
 def test_an_upload_that_nobody_could_take_is_kept_with_the_dead_letters(slow):

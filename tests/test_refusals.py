@@ -1,9 +1,8 @@
 """What is not acceptable becomes a rejected deployment that says why, visible in the API and on the topic."""
 
-import json
 
 import boto3
-from conftest import ACCOUNT, environment, service, until
+from conftest import ACCOUNT, Listener, environment, service, until
 
 SQS = "modules:\n  - name: orders\n    type: sqs"
 
@@ -102,20 +101,11 @@ def test_several_environments_without_a_choice_are_listed(landfall):
 
 def test_a_rejection_is_announced_on_the_topic(landfall):
     layer = landfall.name("heard")
-    sqs, sns = landfall.account.client("sqs"), landfall.account.client("sns")
-    url = sqs.create_queue(QueueName=f"{layer}-listener")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [allow]})})
-    sns.subscribe(TopicArn=landfall.installation.outputs["Topic"], Protocol="sqs", Endpoint=arn)
+    topic = Listener(landfall, f"{layer}-listener")
     rejected(landfall, f"{layer}.yaml", "name: [", layer)
 
     def heard():
-        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            told = json.loads(json.loads(message["Body"])["Message"])
-            if told["layer"] == layer and told["status"] == "rejected":
-                return told
-        return None
+        return next((one for one in topic.heard(layer) if one["status"] == "rejected"), None)
 
     told = until(heard, "the rejection was announced")
     assert f"{layer}.yaml" in told["message"]

@@ -16,6 +16,7 @@ from landfall_local import (
     kms,
     policy_context,
     service_linked_roles,
+    service_quotas,
     step_functions,
 )
 
@@ -26,6 +27,7 @@ ec2.install()
 kms.install()
 policy_context.install()
 service_linked_roles.install()
+service_quotas.install()
 step_functions.install()
 # Last: it goes on from what the others answer.
 iam_policies.install()

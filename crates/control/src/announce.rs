@@ -32,13 +32,13 @@ impl Control {
         });
         let happened = self.store.happened(&deployment.layer, deployment.number, kind, None, message);
         let published = self.publish(&body, &deployment.layer, status.as_str().unwrap_or_default());
-        let (happened, ()) = tokio::join!(happened, published);
+        let (happened, _) = tokio::join!(happened, published);
         happened
     }
 
     /// Sends a message to the topic, with the attributes that a subscriber can filter by. A topic that does not take it
-    /// is logged.
-    pub(crate) async fn publish(&self, body: &Value, layer: &str, status: &str) {
+    /// is logged; then it is `false`.
+    pub(crate) async fn publish(&self, body: &Value, layer: &str, status: &str) -> bool {
         let mut publish = self.sns.publish().topic_arn(&self.settings.topic_arn).message(body.to_string());
         for (name, value) in [("layer", layer), ("status", status)] {
             let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
@@ -47,8 +47,10 @@ impl Control {
                 Err(error) => tracing::warn!(%error, "attribute"),
             }
         }
-        if let Err(error) = publish.send().await {
+        let sent = publish.send().await;
+        if let Err(error) = &sent {
             tracing::warn!(layer, status, error = ?error, "it was not announced");
         }
+        sent.is_ok()
     }
 }

@@ -140,8 +140,10 @@ impl Control {
         Ok(self.queue(change, None).await?.deployment)
     }
 
-    /// Announces drift that was found or is no more. What was announced once is in the record and not news again.
+    /// Announces drift that was found or is no more, and notes that it was: until then it is news, whoever dies in
+    /// between.
     pub async fn tell_of_drift(&self, layer: &str, number: u64, news: &DriftNews) {
+        let mut all = true;
         let told = [
             ("drift-found", &news.found, "drifted", format!("; look at it: landfall drift {layer}")),
             ("drift-ended", &news.ended, "is as it was deployed again", String::new()),
@@ -161,7 +163,13 @@ impl Control {
                 "message": format!("{layer} {what}: {}{more}{advice}", listed.join(", ")),
                 "at": self.store.now(),
             });
-            self.publish(&body, layer, event).await;
+            all &= self.publish(&body, layer, event).await;
+        }
+        if !all {
+            return;
+        }
+        if let Err(error) = self.store.drift_told(layer, news).await {
+            tracing::warn!(layer, %error, "it is not noted that the drift was announced: the next look announces it again");
         }
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use landfall_aws::{Aws, Error, Kind, Result, Tags, Target};
-use landfall_plan::{AttributeChange, Field};
+use landfall_plan::{AttributeChange, Field, Quota};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::preflight::{Actions, Quota};
+use crate::preflight::Actions;
 
 /// What is looked for when a resource is observed.
 #[derive(Clone, Debug)]

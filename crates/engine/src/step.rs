@@ -19,10 +19,6 @@ use crate::{load, reconcile};
 /// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
 const REFUSAL: usize = 1_500;
 
-/// Modules of an invocation for which AWS is asked what it would refuse. The others are of the same kind, under the same
-/// quotas and the same role, and IAM answers few simulations at a time.
-const ASKED: usize = 3;
-
 /// What a module function is asked to do with some modules of its kind. They are worked on at the same time, each for
 /// itself: one that fails or waits keeps no other from its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -202,18 +198,14 @@ impl Engine {
         let (mut planned, mut refused) = (Vec::new(), Vec::new());
         for (hand, looked) in hands.iter().zip(looked) {
             match looked {
-                Ok((subject, plan)) => planned.push((hand, subject, plan)),
+                Ok((subject, plan)) => planned.push((&hand.aws, subject, plan)),
                 Err((module, error)) if error.kind.is_for_people() => {
                     refused.push(Refused { module, refused: error.advice().chars().take(REFUSAL).collect() });
                 }
                 Err((_, error)) => return Err(error),
             }
         }
-        let changing = planned.iter_mut().filter(|(_, _, plan)| plan.changes()).take(ASKED);
-        join_all(changing.map(|(hand, subject, plan)| async {
-            plan.preflight = preflight::look(&hand.aws, &hand.caller, subject, plan).await;
-        }))
-        .await;
+        preflight::look(&self.aws, &self.caller, &mut planned).await;
         let plans: Vec<ModulePlan> = planned.into_iter().map(|(_, _, plan)| plan).collect();
         Ok(Response::Planned { part: load::pack_plans(&self.store, &plans, reads.request().room).await?, refused })
     }

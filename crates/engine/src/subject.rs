@@ -157,6 +157,7 @@ impl Subject {
             resources,
             notes: self.notes.clone(),
             preflight: Vec::new(),
+            quotas: Vec::new(),
             left: planned.left,
         }
     }
@@ -281,6 +282,7 @@ pub fn preview<M: Module>(inputs: Value, cx: &Context, seen: &BTreeMap<String, S
         resources: planned.resources,
         notes: built.notes,
         preflight: Vec::new(),
+        quotas: Vec::new(),
         left: planned.left,
     })
 }

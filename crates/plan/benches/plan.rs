@@ -91,6 +91,7 @@ fn planned(resources: &[Resource]) -> Plan {
             resources,
             notes: vec![],
             preflight: Vec::new(),
+            quotas: Vec::new(),
             left: vec![],
         }
     });

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::{Action, ResourceChange, Risk};
 use crate::drift::LeftAlone;
 use crate::preflight::{Obstacle, Weight};
+use crate::quota::Quota;
 
 /// What happens to a module as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,6 +38,10 @@ pub struct ModulePlan {
     /// What stands in the way of it. Not part of the plan's hash: what is used of a quota changes while people think.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub preflight: Vec<Obstacle>,
+    /// Quotas that it and others of its function use up, until [`weigh`](crate::weigh) says what they mean for the whole
+    /// layer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<Quota>,
     /// Drift that it leaves alone. Not part of the plan's hash: what others change there must not make it another one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<LeftAlone>,

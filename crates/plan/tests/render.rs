@@ -42,6 +42,7 @@ fn module(name: &str, kind: &str, resources: Vec<ResourceChange>) -> ModulePlan 
         resources,
         notes: vec![],
         preflight: Vec::new(),
+        quotas: Vec::new(),
         left: vec![],
     }
 }

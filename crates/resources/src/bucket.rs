@@ -8,13 +8,22 @@ mod observe;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, Tag};
 use landfall_aws::{Policy, Statement};
 use landfall_engine::{
-    Actions, Aws, Changes, Context, Error, Explain, Field, Intent, Kind, Leftover, OnChange, Progress, Resource,
+    Actions, Aws, Changes, Context, Error, Explain, Field, Intent, Kind, Leftover, OnChange, Progress, Quota, Resource,
     Result, Seen, Tags, Target, Wanted, async_trait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::rekind;
+use crate::service_quota::ServiceQuota;
+
+/// Buckets of the account, all regions together
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/BucketRestrictions.html>).
+const BUCKETS: ServiceQuota = ServiceQuota::of_account("s3", "L-DC2B2D3D", "general purpose buckets");
+
+/// Buckets that AWS lists in one answer at most
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html>).
+const LISTED: i32 = 10_000;
 
 /// The client. Names of buckets may contain dots, which the wildcard certificate of S3 does not cover: the name goes
 /// into the path (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>).
@@ -245,6 +254,12 @@ impl Resource for Bucket {
             *policy = Policy::normalise(policy);
         }
         properties
+    }
+
+    async fn quotas(aws: &Aws, new: &[Value]) -> Result<Vec<Quota>> {
+        let pages = s3(aws).list_buckets().max_buckets(LISTED).into_paginator().items().send();
+        let found = pages.collect::<Result<Vec<_>, _>>().await.explain("ListBuckets", "buckets")?;
+        Ok(vec![BUCKETS.room(aws, found.len(), new.len()).await?])
     }
 
     async fn observe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {

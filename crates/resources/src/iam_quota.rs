@@ -20,5 +20,5 @@ pub(crate) async fn quota(
     // (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
     let page = "https://us-east-1.console.aws.amazon.com/servicequotas/home/services/iam/quotas".to_owned();
     let more = u64::try_from(more).unwrap_or(u64::MAX);
-    Ok(vec![Quota { name: name.to_owned(), limit, used, more, page }])
+    Ok(vec![Quota { page, ..Quota::new(name, limit, used, more) }])
 }

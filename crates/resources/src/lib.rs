@@ -8,6 +8,7 @@ mod links;
 mod log_group;
 mod policy;
 mod role;
+mod service_quota;
 
 use landfall_engine::{Error, Kind};
 
@@ -19,6 +20,7 @@ pub use links::link_statements;
 pub use log_group::{LogGroup, RETENTIONS};
 pub use policy::ManagedPolicy;
 pub use role::Role;
+pub use service_quota::ServiceQuota;
 
 /// The same error, asking for something else.
 fn rekind(mut error: Error, kind: Kind) -> Error {

@@ -1,7 +1,7 @@
 //! The record of drift: what of a layer is not as it was applied last, since when, and what of that somebody accepted.
 //! Looks write it under their lease, people without one; each write is of the version of the record that was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ const SHOWN_OF_MANY: usize = 256;
 const ALL: usize = 200 * 1024;
 /// Attributes of one resource that are kept.
 const MOST: usize = 100;
+/// Names of drift that are kept to be told of, of what came and of what went. The record has all of it.
+const TOLD: usize = 500;
 /// Records that one transaction writes at most.
 const AT_ONCE: usize = 80;
 
@@ -157,24 +159,36 @@ pub struct DriftLooks {
     /// Looks whose deployments were forgotten.
     #[serde(default)]
     pub forgotten: u64,
+    /// What the record has and nobody was told of yet.
+    #[serde(default)]
+    pub untold: DriftNews,
 }
 
-/// What a look changed in the record.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What changed in the record since it was told of last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DriftNews {
     /// Drift that was not there before, or is another one.
-    pub found: Vec<String>,
+    pub found: BTreeSet<String>,
     /// Drift that is no more.
-    pub ended: Vec<String>,
+    pub ended: BTreeSet<String>,
 }
 
 impl DriftNews {
-    fn between(before: &[DriftRecord], after: &[DriftRecord]) -> Self {
+    /// With what came and went from one record to the next one. What came and went untold is nothing to tell.
+    fn and(self, before: &[DriftRecord], after: &[DriftRecord]) -> Self {
         let open = |records: &[DriftRecord]| records.iter().flat_map(DriftRecord::open).collect::<BTreeMap<_, _>>();
         let (before, after) = (open(before), open(after));
-        let found = after.iter().filter(|(name, what)| before.get(*name) != Some(what));
-        let ended = before.keys().filter(|name| !after.contains_key(*name));
-        Self { found: found.map(|(name, _)| name.clone()).collect(), ended: ended.cloned().collect() }
+        let came = after.iter().filter(|(name, what)| before.get(*name) != Some(what)).map(|(name, _)| name);
+        let went = before.keys().filter(|name| !self.found.contains(*name));
+        let found = self.found.iter().chain(came).filter(|name| after.contains_key(*name));
+        let ended = self.ended.iter().chain(went).filter(|name| !after.contains_key(*name));
+        let mut news = Self { found: found.cloned().collect(), ended: ended.cloned().collect() };
+        for names in [&mut news.found, &mut news.ended] {
+            if let Some(over) = names.iter().nth(TOLD).cloned() {
+                names.split_off(&over);
+            }
+        }
+        news
     }
 
     /// Whether there is nothing to tell.
@@ -253,6 +267,22 @@ impl Store {
         self.expect(vec![write], || StateError::conflict(format!("the drift of {layer} was looked at meanwhile"))).await
     }
 
+    /// Notes that somebody was told of `news`. Where there are others by now nothing is noted, and all of them are told.
+    pub async fn drift_told(&self, layer: &str, news: &DriftNews) -> Result<(), StateError> {
+        let told = Write::update(keys::layer(layer), keys::DRIFT, "REMOVE untold").when("untold = :told");
+        self.transact(vec![told.value(":told", attribute(news)?)]).await?;
+        Ok(())
+    }
+
+    /// Before the record itself: whoever dies in between has noted what there is to tell.
+    fn untold(&self, layer: &str, news: &DriftNews, over: &DriftNews) -> Result<Option<Write>, StateError> {
+        if news == over {
+            return Ok(None);
+        }
+        let untold = Write::update(keys::layer(layer), keys::DRIFT, "SET untold = :untold");
+        Ok(Some(untold.value(":untold", attribute(news)?)))
+    }
+
     fn drift_put(&self, layer: &str, record: &DriftRecord, over: u64) -> Result<Write, StateError> {
         let put = Write::put(keys::layer(layer), keys::drift(&record.module, &record.resource), record)?;
         if over == 0 {
@@ -281,7 +311,8 @@ impl Store {
 }
 
 impl Writer<'_> {
-    /// Records what the look `number` saw, compared with the config of the deployment `config`. Answers what is new.
+    /// Records what the look `number` saw, compared with the config of the deployment `config`. Answers what is to be
+    /// told: it is news until [`Store::drift_told`].
     pub async fn drift_looked(
         &self,
         number_: u64,
@@ -297,7 +328,8 @@ impl Writer<'_> {
                 known.iter().find(|known| known.module == seen.module && known.resource == seen.resource)
             };
             let after: Vec<DriftRecord> = seen.iter().map(|seen| merged(seen, find(seen), now)).collect();
-            let mut writes = Vec::new();
+            let news = looks.untold.clone().and(&known, &after);
+            let mut writes: Vec<Write> = store.untold(layer, &news, &looks.untold)?.into_iter().collect();
             for record in &after {
                 writes.push(store.drift_put(layer, record, record.version - 1)?);
             }
@@ -318,19 +350,19 @@ impl Writer<'_> {
                     .value(":forgotten", number(forgotten)),
             );
             if self.in_parts(writes).await? && self.in_parts(end).await? {
-                return Ok(DriftNews::between(&known, &after));
+                return Ok(news);
             }
         }
         Err(StateError::conflict(format!("the drift of layer {layer} changes too often")))
     }
 
     /// Forgets drift that a deployment has set right: all that was neither ignored nor accepted. Of a layer that is
-    /// gone everything. Answers what ended.
+    /// gone everything. Answers what is to be told, as [`Self::drift_looked`] does.
     pub async fn drift_settled(&self, gone: bool) -> Result<DriftNews, StateError> {
         let layer = &self.lease().layer;
         let store = self.store();
         for _ in 0..5 {
-            let known = store.drift(layer).await?;
+            let (known, looks) = tokio::try_join!(store.drift(layer), store.drift_looks(layer))?;
             let mut after = Vec::new();
             let mut writes = Vec::new();
             for record in &known {
@@ -345,8 +377,10 @@ impl Writer<'_> {
                     after.push(rest);
                 }
             }
+            let news = looks.untold.clone().and(&known, &after);
+            writes.splice(0..0, store.untold(layer, &news, &looks.untold)?);
             if writes.is_empty() || self.in_parts(writes).await? {
-                return Ok(DriftNews::between(&known, &after));
+                return Ok(news);
             }
         }
         Err(StateError::conflict(format!("the drift of layer {layer} changes too often")))

@@ -91,7 +91,7 @@ impl Writer<'_> {
         let gone = becomes == LayerEnd::Destroyed;
         writes.extend(store.ending(&lease.layer, number_, end, "running", becomes)?);
         if gone {
-            let never = "REMOVE looked_at, tried_at, config";
+            let never = "REMOVE looked_at, tried_at, config, untold";
             writes.push(Write::update(keys::layer(&lease.layer), keys::DRIFT, never));
             let environment = lease.environment.as_ref();
             writes.extend(

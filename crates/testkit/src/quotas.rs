@@ -1,4 +1,4 @@
-//! Service Quotas, which the local AWS does not have: answers its calls, and lets every other one pass.
+//! Service Quotas with any values, or refusing to tell them: answers its calls, and lets every other one pass.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

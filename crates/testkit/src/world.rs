@@ -166,7 +166,9 @@ impl World {
         };
         assert!(self.engine.aws().watch().writes().is_empty(), "a plan writes nothing");
         let bytes = self.store.unpack(&part).await.expect("the plan is handed on");
-        let [module]: [ModulePlan; 1] = serde_json::from_slice(&bytes).expect("the plan is that of one module");
+        let mut plans: [ModulePlan; 1] = serde_json::from_slice(&bytes).expect("the plan is that of one module");
+        landfall_plan::weigh(&mut plans);
+        let [module] = plans;
         let plan = Plan {
             layer: LAYER.to_owned(),
             environment: LAYER.to_owned(),

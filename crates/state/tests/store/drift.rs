@@ -7,6 +7,7 @@ use crate::world::{World, change, on_both_stores};
 on_both_stores!(
     what_is_seen_again_keeps_its_first_moment_and_is_no_news,
     what_is_no_more_ends_once_and_begins_anew,
+    what_nobody_was_told_of_stays_news,
     what_was_accepted_is_no_news_until_it_is_another_value,
     what_is_ignored_is_recorded_and_no_news,
     a_deployment_sets_right_what_nobody_accepted,
@@ -29,7 +30,14 @@ pub(crate) fn drift(module: &str, live: &str) -> DriftSeen {
     }
 }
 
+/// A look of which everybody was told.
 async fn looked(world: &World, lease: &Lease, seen: &[DriftSeen]) -> DriftNews {
+    let news = look_untold(world, lease, seen).await;
+    world.store.drift_told("shop", &news).await.unwrap();
+    news
+}
+
+async fn look_untold(world: &World, lease: &Lease, seen: &[DriftSeen]) -> DriftNews {
     world.store.writer(lease).drift_looked(1, Some(1), seen).await.unwrap()
 }
 
@@ -71,6 +79,25 @@ async fn what_is_no_more_ends_once_and_begins_anew(world: World) {
     world.wait(20);
     looked(&world, &lease, &[drift("orders", "7")]).await;
     assert_eq!(known(&world).await[0].since(), Some(world.store.now()));
+}
+
+async fn what_nobody_was_told_of_stays_news(world: World) {
+    let lease = world.hold("shop", "execution").await;
+    let (orders, mails) = (drift("orders", "7"), drift("mails", "7"));
+    let first = look_untold(&world, &lease, std::slice::from_ref(&orders)).await;
+    assert_eq!(first, news(&["orders.queue.delay"], &[]));
+    let again = look_untold(&world, &lease, std::slice::from_ref(&orders)).await;
+    assert_eq!(again, first, "whoever looked died before it told");
+    let both = look_untold(&world, &lease, &[orders.clone(), mails.clone()]).await;
+    assert_eq!(both, news(&["mails.queue.delay", "orders.queue.delay"], &[]));
+    world.store.drift_told("shop", &first).await.unwrap();
+    assert_eq!(world.store.drift_looks("shop").await.unwrap().untold, both, "others came since: they are told, too");
+    let one = look_untold(&world, &lease, std::slice::from_ref(&mails)).await;
+    assert_eq!(one, news(&["mails.queue.delay"], &[]), "what came and went untold is nothing to tell");
+    world.store.drift_told("shop", &one).await.unwrap();
+    assert!(look_untold(&world, &lease, &[mails]).await.is_empty(), "it was told once");
+    assert_eq!(look_untold(&world, &lease, &[]).await, news(&[], &["mails.queue.delay"]));
+    assert_eq!(look_untold(&world, &lease, &[]).await, news(&[], &["mails.queue.delay"]));
 }
 
 async fn what_was_accepted_is_no_news_until_it_is_another_value(world: World) {
@@ -115,6 +142,8 @@ async fn a_deployment_sets_right_what_nobody_accepted(world: World) {
     assert_eq!(settled, news(&[], &["mails.queue.delay", "orders.queue.delay"]));
     let left = known(&world).await;
     assert_eq!((left.len(), left[0].attributes.len(), left[0].attributes[0].path.as_str()), (1, 1, "retention"));
+    assert_eq!(world.store.writer(&lease).drift_settled(false).await.unwrap(), settled, "nobody was told of it yet");
+    world.store.drift_told("shop", &settled).await.unwrap();
     assert!(world.store.writer(&lease).drift_settled(false).await.unwrap().is_empty());
     world.store.writer(&lease).drift_settled(true).await.unwrap();
     assert!(known(&world).await.is_empty(), "a layer that is gone has no drift");

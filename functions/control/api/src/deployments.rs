@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use landfall_control::{Checked, Control, LoadedFile, Object};
-use landfall_state::{Action, Actor, NewChange, Scope, Source, StateError};
+use landfall_state::{Action, Actor, NewChange, Phase, Scope, Source, StateError};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -69,7 +69,7 @@ pub(crate) struct Upload {
         (status = 400, description = "The body or the file is wrong", body = schema::ErrorAnswer),
         (status = 404, description = "There is no such layer or file", body = schema::ErrorAnswer),
         (status = 409, description = "Another key owns the layer, the environment still has services, or a plan would \
-            take the place of what waits",
+            take the place of what waits, or wait for a decision about another one",
             body = schema::ErrorAnswer),
     )
 )]
@@ -105,7 +105,8 @@ pub(crate) async fn create(
     Ok((StatusCode::ACCEPTED, Json(queue(&control, &layer, create.action, source, checked, caller, None).await?)))
 }
 
-/// The answer to a request that came before, with the same key.
+/// The answer to a request that came before, with the same key. Where whoever took that one died before the start, this
+/// one starts it.
 pub(crate) async fn asked_before(
     control: &Control,
     layer: &str,
@@ -113,6 +114,9 @@ pub(crate) async fn asked_before(
 ) -> Result<Option<(StatusCode, Json<schema::Accepted>)>, ApiError> {
     let Some(key) = &caller.key else { return Ok(None) };
     let Some(known) = control.store.requested(layer, key).await? else { return Ok(None) };
+    if known.execution_arn.is_none() && !known.status.is_final() {
+        control.start_next(layer).await?;
+    }
     let (number, id) = (known.number, known.id().to_string());
     let accepted = schema::Accepted { layer: known.layer, number, id, duplicate: true, superseded: None };
     Ok(Some((StatusCode::ACCEPTED, Json(accepted))))
@@ -137,10 +141,13 @@ pub(crate) async fn queue(
         commit: None,
         resumes,
         freeze_windows: checked.freeze_windows,
-        // Every request of a person is a change of its own, unless he says that it is the same one.
+        // Every request of a person is a change of its own, unless a key says that it is an earlier one.
         nonce: caller.request_id.unwrap_or_else(|| control.store.now().to_string()),
         key: caller.key,
     };
+    if action == Action::Plan {
+        refuse_behind_a_decision(control, layer).await?;
+    }
     let queued = control.queue(change, None).await.map_err(|error| match error {
         error @ StateError::Conflict { .. } if action == Action::Plan => {
             ApiError::from(error).with_hint(format!("plan again once it has ended: landfall status {layer}"))
@@ -154,6 +161,19 @@ pub(crate) async fn queue(
         duplicate: queued.duplicate,
         superseded: queued.superseded,
     })
+}
+
+/// A plan is asked for to be read now: it does not wait until somebody decides about another one, which may take days.
+async fn refuse_behind_a_decision(control: &Control, layer: &str) -> Result<(), ApiError> {
+    let Some(running) = control.store.queue(layer).await?.running else { return Ok(()) };
+    let deployment = control.store.deployment(layer, running).await?;
+    let undecided = deployment.approval.as_ref().is_some_and(|approval| approval.decision.is_none());
+    if deployment.phase != Some(Phase::AwaitingApproval) || !undecided {
+        return Ok(());
+    }
+    let id = deployment.id();
+    let hint = format!("decide about it first: landfall approve {id}, or landfall reject {id} --reason WHY");
+    Err(ApiError::conflict(format!("deployment {id} waits for an approval"), hint))
 }
 
 /// The config of a layer that is to be planned or deployed again, checked as its deployment will see it.

@@ -107,6 +107,7 @@ pub(crate) async fn assemble(
     let place = |module: &ModulePlan| run.modules.iter().position(|planned| planned.name == module.module);
     modules.sort_by_cached_key(place);
     spread(&mut modules);
+    landfall_plan::weigh(&mut modules);
     let plan = Plan {
         layer: run.layer.name.clone(),
         environment: run.layer.environment.clone(),
@@ -291,6 +292,7 @@ mod tests {
             resources,
             notes: Vec::new(),
             preflight: Vec::new(),
+            quotas: Vec::new(),
             left: Vec::new(),
         }
     }

@@ -44,6 +44,19 @@ async fn who_approved_is_the_caller_that_iam_authorised() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_does_not_wait_for_a_decision_about_another_one() {
+    let world = asked().await;
+    world.put("shop.yaml", &world.environment("shop")).await;
+    let order = json!({ "action": "plan", "key": "shop.yaml" });
+    let refused = world.ask("POST", "/layers/shop/deployments", Some(order.clone())).await;
+    assert_eq!((refused.status, refused.error().1), (409, "deployment shop/1 waits for an approval"), "{refused:?}");
+    assert!(refused.error().2.contains("landfall approve shop/1"), "{refused:?}");
+    assert_eq!(decide(&world, BOB, "approve", "hash").await.status, 200);
+    let waits = world.ask("POST", "/layers/shop/deployments", Some(order)).await;
+    assert_eq!((waits.status, &waits.body["number"]), (202, &json!(2)), "{waits:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_two_opposite_decisions_the_first_counts() {
     let world = asked().await;
     assert_eq!(decide(&world, ADA, "reject", "hash").await.status, 200);

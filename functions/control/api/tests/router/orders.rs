@@ -152,6 +152,25 @@ async fn a_request_that_is_sent_again_with_its_key_is_answered_with_its_deployme
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_sent_again_starts_what_the_first_one_only_recorded() {
+    let world = World::new().await;
+    world.put("prod.yaml", &world.environment("prod")).await;
+    let source = Source { key: "prod.yaml".to_owned(), ..Source::default() };
+    let recorded = NewChange {
+        key: Some("a".to_owned()),
+        ..NewChange::new("prod", Action::Deploy, source, Actor(ADA.to_owned()))
+    };
+    world.control.store.enqueue_and_begin(recorded, None).await.unwrap();
+    assert_eq!(world.control.store.deployment("prod", 1).await.unwrap().execution_arn, None);
+    let mut event = event("POST", PATH);
+    event["headers"]["idempotency-key"] = json!("a");
+    event["body"] = json!(json!({ "action": "deploy", "key": "prod.yaml" }).to_string());
+    let again = world.send(&event).await;
+    assert_eq!((again.status, &again.body["number"]), (202, &json!(1)), "{again:?}");
+    assert!(world.control.store.deployment("prod", 1).await.unwrap().execution_arn.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_has_at_most_a_hundred_and_can_be_of_one_version() {
     let world = World::new().await;
     for number in 1..=103u32 {
