@@ -177,8 +177,8 @@ class Lane:
     def asked(self, method: str, path: str, body) -> None:
         """Asks the API, again when it cannot answer, as our command and whoever runs it do."""
         key = str(uuid.uuid4())
-        # An answer may take one try of a call that is broken for as long as a fault lasts.
-        for _ in range(LASTING + 2):
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
             try:
                 status, answer = self.landfall.call(method, path, body, key=key)
             except OSError as error:
