@@ -1,5 +1,9 @@
 """The fault proxy does what its rules say, as a client sees it that knows nothing of it."""
 
+import os
+import socket
+import subprocess
+import sys
 import time
 import urllib.error
 
@@ -244,6 +248,64 @@ def test_objects_pass_unharmed(client):
     s3.put_object(Bucket="whole", Key="ä b+c", Body=body)
     assert s3.get_object(Bucket="whole", Key="ä b+c")["Body"].read() == body
     assert s3.head_object(Bucket="whole", Key="ä b+c")["ContentLength"] == len(body)
+
+
+# Binds the first of its ports (0 is any), says which it got, and connects from it to all the others. What it reads then
+# goes to the first of those; it ends with its stdin.
+CALLER = """
+import socket, sys
+port, *others = map(int, sys.argv[1:])
+connections = []
+for other in others:
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind(("127.0.0.1", port))
+    port = one.getsockname()[1]
+    one.connect(("127.0.0.1", other))
+    connections.append(one)
+print(port, flush=True)
+connections[0].sendall(sys.stdin.buffer.read())
+connections[0].recv(1)
+"""
+
+
+class Caller:
+    """A process that looks like a function's, with connections from one port to several others."""
+
+    def __init__(self, function: str, port: int, others: list[int]):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CALLER, *map(str, [port, *others])],
+            env={**os.environ, "AWS_LAMBDA_FUNCTION_NAME": f"landfall-{function}"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self.port = int(self.process.stdout.readline())
+
+    def lists_queues(self, key: str) -> int:
+        """Asks with the key of a role, and answers how the process ended."""
+        scope = f"AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0"
+        head = f"GET /?Action=ListQueues HTTP/1.1\r\nHost: sqs\r\nAuthorization: {scope}\r\n\r\n"
+        self.process.communicate(head.encode(), timeout=30)
+        return self.process.returncode
+
+
+def test_a_function_is_told_from_one_that_shares_its_port_to_another_address(proxy):
+    """Linux lets connections to different addresses have one local port, and a worker has some to other servers."""
+    proxy.reset()
+    proxy.set(rule("kill", operation="ListQueues", with_={"place": "before"}))
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(16)]
+    other = Caller("other", 0, [server.getsockname()[1] for server in servers])
+    try:
+        wanted = int(proxy.endpoint.rsplit(":", 1)[1])
+        assert Caller("worker", other.port, [wanted]).lists_queues("ASIATOLDAPART") == -9
+        assert other.process.poll() is None, "the wrong process was killed"
+        (call,) = proxy.calls(operation="ListQueues")
+        assert (call["function"], call["killed"]) == ("worker", True)
+    finally:
+        other.process.kill()
+        other.process.wait()
+        for server in servers:
+            server.close()
 
 
 def test_a_wrong_rule_is_refused(proxy):

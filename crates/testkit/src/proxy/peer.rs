@@ -1,5 +1,5 @@
-//! Which function is at the other end of a connection, and its process: found by the connection's port in `/proc`.
-//! Elsewhere than on Linux nobody is found.
+//! Which function is at the other end of a connection, and its process: found by the connection's two addresses in
+//! `/proc`. Elsewhere than on Linux nobody is found.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,6 +10,15 @@ use std::sync::{Mutex, PoisonError};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::call::Caller;
+
+/// A connection to us. Both of its ends tell it from others: connections to different addresses may share a local port.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Connection {
+    /// The end of whoever calls.
+    pub(super) peer: SocketAddr,
+    /// Ours.
+    pub(super) here: SocketAddr,
+}
 
 /// The functions that called, by the access key of their role.
 #[derive(Debug)]
@@ -25,8 +34,8 @@ impl Peers {
         Self { prefix: format!("{stack}-"), functions: Mutex::default() }
     }
 
-    /// Who calls with this key over a connection from `peer`.
-    pub(super) fn caller(&self, access_key: &str, peer: SocketAddr) -> Caller {
+    /// Who calls with this key over a connection.
+    pub(super) fn caller(&self, access_key: &str, connection: Connection) -> Caller {
         // Keys of roles begin with this; each function has a role, which has the same key in each of its processes.
         if !access_key.starts_with("ASIA") {
             return Caller::default();
@@ -35,7 +44,7 @@ impl Peers {
         if let Some(function) = functions.get(access_key) {
             return Caller { function: Some(function.clone()) };
         }
-        let Some(name) = process(peer).and_then(variable) else { return Caller::default() };
+        let Some(name) = process(connection).and_then(variable) else { return Caller::default() };
         let function = name.strip_prefix(&self.prefix).unwrap_or(&name).to_owned();
         functions.insert(access_key.to_owned(), function.clone());
         Caller { function: Some(function) }
@@ -46,9 +55,9 @@ impl Peers {
 const LOOKS: u32 = 5;
 
 /// The process at the other end of a connection to us.
-pub(super) fn process(peer: SocketAddr) -> Option<u32> {
+pub(super) fn process(connection: Connection) -> Option<u32> {
     // The kernel writes the table piece by piece: while others connect, a look may miss a line.
-    let socket = format!("socket:[{}]", (0..LOOKS).find_map(|_| inode(peer))?);
+    let socket = format!("socket:[{}]", (0..LOOKS).find_map(|_| inode(connection))?);
     let numbers = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     numbers.filter(|pid| variable(*pid).is_some()).find(|pid| {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
@@ -71,14 +80,20 @@ fn variable(pid: u32) -> Option<String> {
     String::from_utf8(name.to_vec()).ok()
 }
 
-/// The inode of the socket that is bound to an address
+/// The inode of the caller's socket
 /// (<https://docs.kernel.org/networking/proc_net_tcp.html>).
-fn inode(address: SocketAddr) -> Option<u64> {
-    let SocketAddr::V4(address) = address else { return None };
-    let wanted = format!("{:08X}:{:04X}", u32::from_le_bytes(address.ip().octets()), address.port());
+fn inode(connection: Connection) -> Option<u64> {
+    let (local, remote) = (as_listed(connection.peer)?, as_listed(connection.here)?);
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     table.lines().skip(1).find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        (fields.get(1) == Some(&wanted.as_str())).then(|| fields.get(9)?.parse().ok()).flatten()
+        let ends = (*fields.get(1)?, *fields.get(2)?);
+        (ends == (local.as_str(), remote.as_str())).then(|| fields.get(9)?.parse().ok()).flatten()
     })
+}
+
+/// An address as the kernel's table has it.
+fn as_listed(address: SocketAddr) -> Option<String> {
+    let SocketAddr::V4(address) = address else { return None };
+    Some(format!("{:08X}:{:04X}", u32::from_le_bytes(address.ip().octets()), address.port()))
 }

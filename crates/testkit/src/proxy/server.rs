@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::answer::Failure;
 use super::call::{Call, Protocol};
-use super::peer::{self, Peers};
+use super::peer::{self, Connection, Peers};
 use super::rule::{Effect, Place};
 use super::state::{State, Verdict};
 
@@ -54,35 +54,38 @@ pub(super) async fn serve(listener: TcpListener, server: Arc<Server>) {
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, server: Arc<Server>) {
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
+    let Ok(here) = stream.set_nodelay(true).and_then(|()| stream.local_addr()) else { return };
+    let connection = Connection { peer, here };
     let service = service_fn(move |request| {
         let server = Arc::clone(&server);
-        async move { server.call(request, peer).await }
+        async move { server.call(request, connection).await }
     });
     // An error is a connection that a rule broke, or that the peer closed: both are known already.
     drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }
 
 impl Server {
-    async fn call(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Result<Response<Full<Bytes>>> {
+    async fn call(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        connection: Connection,
+    ) -> Result<Response<Full<Bytes>>> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.context("the request broke off")?.to_bytes();
         // AWS does what it was asked for, and the log has it, also when whoever asked is killed meanwhile.
-        tokio::spawn(async move { self.pass(head, body, peer).await }).await?
+        tokio::spawn(async move { self.pass(head, body, connection).await }).await?
     }
 
-    async fn pass(&self, head: Parts, body: Bytes, peer: SocketAddr) -> Result<Response<Full<Bytes>>> {
+    async fn pass(&self, head: Parts, body: Bytes, connection: Connection) -> Result<Response<Full<Bytes>>> {
         let call = Call::of(&head, &body);
-        let caller = self.peers.caller(&call.access_key, peer);
+        let caller = self.peers.caller(&call.access_key, connection);
         let verdict = self.state.judge(&call, &caller);
         if !verdict.delay.is_zero() {
             tokio::time::sleep(verdict.delay).await;
         }
         match &verdict.fault {
             Some(Effect::Drop { place: Place::Before }) => bail!("broken before the call"),
-            Some(Effect::Kill { place: Place::Before }) => return self.kill(&verdict, peer).await,
+            Some(Effect::Kill { place: Place::Before }) => return self.kill(&verdict, connection).await,
             _ => {}
         }
         let refused = refusal(&call, &verdict);
@@ -96,7 +99,7 @@ impl Server {
         let changed = self.state.answered(&call, &verdict, head.status.as_u16(), text);
         match &verdict.fault {
             Some(Effect::Drop { place: Place::After }) => bail!("broken after the call"),
-            Some(Effect::Kill { place: Place::After }) => return self.kill(&verdict, peer).await,
+            Some(Effect::Kill { place: Place::After }) => return self.kill(&verdict, connection).await,
             _ => {}
         }
         // The length of what an answer to HEAD would have stays as it is.
@@ -112,8 +115,8 @@ impl Server {
         Ok(Response::from_parts(head, Full::new(changed.map_or(body, Bytes::from))))
     }
 
-    async fn kill(&self, verdict: &Verdict, peer: SocketAddr) -> Result<Response<Full<Bytes>>> {
-        let killed = tokio::task::spawn_blocking(move || peer::process(peer).is_some_and(peer::kill)).await?;
+    async fn kill(&self, verdict: &Verdict, connection: Connection) -> Result<Response<Full<Bytes>>> {
+        let killed = tokio::task::spawn_blocking(move || peer::process(connection).is_some_and(peer::kill)).await?;
         if !killed {
             bail!("there was no process to kill");
         }
