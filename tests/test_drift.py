@@ -225,12 +225,13 @@ def test_looks_begin_by_themselves_when_they_are_due(landfall):
         assert "FunctionError" not in answer, answer["Payload"].read()
 
     def age(name: str, record: str, attribute: str, hours: float):
+        """Makes it that much older; of an attribute in a map, `map.attribute`."""
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - hours * 3600))
         table.update_item(
             TableName=landfall.installation.table,
             Key={"pk": {"S": f"LAYER#{name}"}, "sk": {"S": record}},
-            UpdateExpression="SET #name = :at",
-            ExpressionAttributeNames={"#name": attribute},
+            UpdateExpression="SET " + ".".join(f"#{part}" for part in attribute.split(".")) + " = :at",
+            ExpressionAttributeNames={f"#{part}": part for part in attribute.split(".")},
             ExpressionAttributeValues={":at": {"S": at}},
         )
 
@@ -241,7 +242,10 @@ def test_looks_begin_by_themselves_when_they_are_due(landfall):
     sweep()
     assert looked(layer.name) is None, "it was deployed, and so compared, just now"
     for name in (layer.name, off.name):
-        age(name, "LAYER", "updated_at", 6.1)
+        age(name, "LAYER", "config.compared_at", 6.1)
+    # A pipeline that plans all day long compares nothing.
+    status, planned = landfall.call("POST", f"/layers/{layer.name}/deployments", {"action": "plan"})
+    assert status == 202 and landfall.ended(layer.name, planned["number"])["status"] == "succeeded"
     sweep()
     first = until(lambda: looked(layer.name), "the first look comes by itself")
     assert landfall.get(f"/layers/{layer.name}")["drift"]["resources"] == 1

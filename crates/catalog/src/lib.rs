@@ -21,6 +21,6 @@ pub use kind::{
 pub use kinds::{all as kinds, by_name as kind};
 pub use layer::{EnvironmentContext, EnvironmentModule, Layer, Link, Module, Scope};
 pub use reference::reference;
-pub use resolve::{Request, Resolved, files_of, resolve, support_files};
+pub use resolve::{Request, Resolved, files_of, resolve, settings_of, support_files};
 pub use schema::schema;
 pub use ty::{Enum, Pattern, Support, Type, Versions};

@@ -1,6 +1,7 @@
 //! Accepting a change: the file checked as its deployment will see it, and the change put into its layer's queue.
 //! Whoever brings a change, an event or a request, does it this way.
 
+use landfall_catalog::settings_of;
 use landfall_config::{LayerFile, Source};
 use landfall_state::{Enqueued, FreezeWindow, Met, NewChange, StateError};
 
@@ -31,13 +32,14 @@ impl Control {
         choice: Option<&str>,
     ) -> Result<Checked, Refusal> {
         let environment = self.environment_of(key, file, choice).await?;
-        let mut freeze_windows = Vec::new();
         // What the service uses of an environment that is being made shows when its turn comes.
-        if environment.as_ref().is_none_or(|environment| environment.deployed) {
+        let settings = if environment.as_ref().is_none_or(|environment| environment.deployed) {
             let chosen = environment.as_ref().map(ChosenEnvironment::named);
-            let loaded = self.resolve_layer(file, source, chosen).await?;
-            freeze_windows = LayerSettings::of(&loaded.resolved.layer)?.freeze;
-        }
+            self.resolve_layer(file, source, chosen).await?.resolved.layer.settings
+        } else {
+            settings_of(file, source)?
+        };
+        let freeze_windows = LayerSettings::read(&settings)?.freeze;
         Ok(Checked { environment: environment.map(|environment| environment.name), freeze_windows })
     }
 

@@ -172,6 +172,8 @@ impl Control {
                     number: deployment.number,
                     version_id: deployment.source.version_id.clone(),
                     document: run.clone(),
+                    // One that went on with another believed what that one had recorded.
+                    compared_at: deployment.resumes.is_none().then(|| self.store.now()),
                 })
             }
             Some(_) if deployment.action == Action::Deploy && begun => LayerEnd::Failed,

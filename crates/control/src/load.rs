@@ -170,9 +170,7 @@ impl Control {
             self.refuse_another(owner, label, entry).await?;
         }
         let name = layer.unwrap_or_else(|| entry.name.value.clone());
-        let record = self.store.layer(&name).await?;
-        let deployed =
-            record.is_some_and(|record| matches!(record.status, LayerStatus::Deployed | LayerStatus::Failed));
+        let deployed = self.is_deployed(&name).await?;
         if !deployed && self.busy_with(&name).await?.is_none() {
             return Err(Refusal::new(
                 format!("environment {name} of service {} is not deployed", file.name.value),
@@ -201,7 +199,13 @@ impl Control {
         ))
     }
 
-    /// The deployment of a layer that runs or is next, unless it waits for people: for that nobody is held up.
+    async fn is_deployed(&self, layer: &str) -> Result<bool, StateError> {
+        let record = self.store.layer(layer).await?;
+        Ok(record.is_some_and(|record| matches!(record.status, LayerStatus::Deployed | LayerStatus::Failed)))
+    }
+
+    /// The deployment of a layer that runs or is next, unless it waits for people or for the end of a freeze: for that
+    /// nobody is held up who needs no more than what is there.
     ///
     /// # Errors
     /// When the state cannot be read.
@@ -209,7 +213,11 @@ impl Control {
         let queue = self.store.queue(layer).await?;
         let Some(number) = queue.running.or(queue.waiting) else { return Ok(None) };
         let deployment = self.store.deployment(layer, number).await?;
-        Ok(Some(deployment).filter(|deployment| deployment.phase != Some(Phase::AwaitingApproval)))
+        if deployment.phase == Some(Phase::AwaitingApproval) {
+            return Ok(None);
+        }
+        let frozen = queue.running.is_none() && self.store.freeze_before(&deployment).await?.is_some();
+        Ok(if frozen && self.is_deployed(layer).await? { None } else { Some(deployment) })
     }
 
     async fn environment_layer(&self, key: &str, entry: &EnvironmentRef) -> Result<Option<String>, StateError> {

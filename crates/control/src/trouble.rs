@@ -263,7 +263,7 @@ impl Seen {
     }
 
     fn age(&self, deployment: &Deployment) -> SignedDuration {
-        self.now.duration_since(deployment.started_at.unwrap_or(deployment.created_at))
+        self.now.duration_since(deployment.at_it_since())
     }
 
     fn hours(&self, deployment: &Deployment) -> String {
@@ -393,5 +393,10 @@ mod tests {
             json!({ "phase": "admitting", "started_at": "2026-11-25T10:00:00Z", "message": "waits for prod" });
         let found = seen(runs(admitting), None).troubles();
         assert_eq!(found[0].message, "shop/3 runs for 2 h 00 min and did nothing yet: waits for prod");
+        // It waited for people until a moment ago, and for its turn since.
+        let approval = json!({ "plan_hash": "h", "requested_at": "2026-11-22T10:00:00Z", "decision": "approve",
+            "decided_at": "2026-11-25T11:59:00Z" });
+        let approved = json!({ "phase": "admitting", "started_at": "2026-11-22T10:00:00Z", "approval": approval });
+        assert_eq!(kinds(&seen(runs(approved), None)), []);
     }
 }

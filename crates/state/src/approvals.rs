@@ -30,6 +30,9 @@ pub struct Approval {
     pub plan_hash: String,
     /// When it was asked for.
     pub requested_at: Timestamp,
+    /// Whether the plan said that AWS would refuse something of it.
+    #[serde(default)]
+    pub blocked: bool,
     /// Until when it may be decided.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
@@ -58,6 +61,8 @@ pub struct Approval {
 pub struct ApprovalRequest<'a> {
     /// Hash of the plan it is about.
     pub plan_hash: &'a str,
+    /// Whether the plan says that AWS would refuse something of it.
+    pub blocked: bool,
     /// How long it may be decided.
     pub patience: Duration,
     /// Who may not approve.
@@ -91,6 +96,7 @@ impl Store {
         let approval = Approval {
             plan_hash: asked.plan_hash.to_owned(),
             requested_at: now,
+            blocked: asked.blocked,
             expires_at: Some(now + asked.patience),
             not_by: asked.not_by.map(str::to_owned),
             decision: None,

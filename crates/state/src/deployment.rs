@@ -241,6 +241,9 @@ pub struct PlanRef {
     pub summary: PlanSummary,
     /// Highest risk: `low`, `elevated`, `high`.
     pub risk: String,
+    /// Whether AWS would refuse something of it as things were.
+    #[serde(default)]
+    pub blocked: bool,
 }
 
 /// A deployment.
@@ -321,6 +324,12 @@ impl Deployment {
     /// `layer/12`.
     pub fn id(&self) -> DeploymentId {
         DeploymentId { layer: self.layer.clone(), number: self.number }
+    }
+
+    /// Since when it waits or works without anybody having been asked: while people think about a plan nobody counts.
+    pub fn at_it_since(&self) -> Timestamp {
+        let decided = self.approval.as_ref().and_then(|approval| approval.decided_at);
+        self.started_at.max(decided).unwrap_or(self.created_at)
     }
 
     pub(crate) fn new(change: &NewChange, number: u64, status: Status, now: Timestamp) -> Self {

@@ -127,6 +127,8 @@ impl Store {
             let sequencer = change.source.sequencer.as_ref().filter(|_| !rejected);
             if let Some(sequencer) = sequencer {
                 self.refuse_source(&change, sequencer, source.as_ref()).await?;
+            } else if !rejected && matches!(change.action, Action::Deploy | Action::Plan) {
+                self.refuse_renamed(&change, source.as_ref()).await?;
             }
             let owner = layer.as_ref().filter(|layer| layer.is_alive(queue)).and_then(|layer| layer.key.clone());
             if let Some(key) = owner.filter(|owner| !rejected && *owner != change.source.key) {
@@ -191,6 +193,15 @@ impl Store {
         })
     }
 
+    /// A layer cannot be renamed in its file: not by an upload, nor by asking for the new name.
+    async fn refuse_renamed(&self, change: &NewChange, record: Option<&KeyRecord>) -> Result<(), StateError> {
+        let key = &change.source.key;
+        match self.held_by(key, &change.layer, record).await? {
+            Some(layer) => Err(StateError::KeyOwnsOtherLayer { key: key.clone(), layer }),
+            None => Ok(()),
+        }
+    }
+
     /// What the key of a change has against it.
     async fn refuse_source(
         &self,
@@ -220,13 +231,13 @@ impl Store {
         Ok(record.and_then(|record| Freeze::of_window(environment, &record.freeze_windows, now)))
     }
 
-    /// The deployment that serves a change which came before.
     /// The deployment that serves the requests with this key, if there was one.
     pub async fn requested(&self, layer: &str, key: &str) -> Result<Option<Deployment>, StateError> {
         let known = self.known_change(layer, &id_of_request(layer, key)).await?;
         Ok(known.map(|known| known.deployment))
     }
 
+    /// The deployment that serves a change which came before.
     async fn known_change(&self, layer: &str, id: &str) -> Result<Option<Enqueued>, StateError> {
         let known: Option<ChangeRecord> = self.get(&keys::layer(layer), &keys::change(id)).await?;
         let Some(known) = known else { return Ok(None) };
@@ -289,7 +300,9 @@ fn layer_write(
              updated_at = {updated}, gsi1pk = :layers, gsi1sk = :layer"
         ),
     )
-    .when("attribute_not_exists(#counter) OR #counter = :counter")
+    // Who owns the name was judged by the status that was read: an end between that read and the one of the queue would
+    // give a living layer away.
+    .when("attribute_not_exists(#counter) OR (#counter = :counter AND #status = :status)")
     .name("#counter", "counter")
     .name("#status", "status")
     .name("#key", "key")

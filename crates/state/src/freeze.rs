@@ -8,6 +8,7 @@ use crate::deployment::Deployment;
 use crate::error::StateError;
 use crate::keys;
 use crate::limits::{MESSAGE, shortened};
+use crate::queue::heeds_freezes;
 use crate::store::Store;
 use crate::write::{Write, number};
 
@@ -96,6 +97,9 @@ impl Store {
 
     /// The freeze that keeps a deployment from beginning.
     pub async fn freeze_before(&self, deployment: &Deployment) -> Result<Option<Freeze>, StateError> {
+        if !heeds_freezes(deployment.action) {
+            return Ok(None);
+        }
         let layer = &deployment.layer;
         let environment = deployment.environment_choice.as_deref().filter(|environment| environment != layer);
         self.freeze_of(layer, &deployment.freeze_windows, environment).await

@@ -48,6 +48,9 @@ pub struct DeployedConfig {
     pub version_id: Option<String>,
     /// The file's text.
     pub document: DocumentRef,
+    /// When that was, if all of the layer was compared with AWS for it.
+    #[serde(default)]
+    pub compared_at: Option<Timestamp>,
 }
 
 /// A layer.

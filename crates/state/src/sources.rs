@@ -77,10 +77,20 @@ impl Store {
         if record.sequencer > padded(sequencer) {
             return Ok(Some(SourceOutcome::Stale));
         }
-        if record.layer != layer && self.owner(&record.layer).await?.as_deref() == Some(key) {
-            return Ok(Some(SourceOutcome::KeyOwnsOtherLayer { layer: record.layer.clone() }));
-        }
-        Ok(None)
+        let held = self.held_by(key, layer, Some(record)).await?;
+        Ok(held.map(|layer| SourceOutcome::KeyOwnsOtherLayer { layer }))
+    }
+
+    /// The living layer, other than `layer`, that a key holds.
+    pub(crate) async fn held_by(
+        &self,
+        key: &str,
+        layer: &str,
+        record: Option<&KeyRecord>,
+    ) -> Result<Option<String>, StateError> {
+        let Some(record) = record.filter(|record| record.layer != layer) else { return Ok(None) };
+        let held = self.owner(&record.layer).await?.as_deref() == Some(key);
+        Ok(held.then(|| record.layer.clone()))
     }
 
     /// Registers a new version of a key that declares `layer`. The first key that declares a name owns it until the

@@ -86,6 +86,18 @@ pub fn resolve(request: Request<'_>) -> Result<Resolved, Diagnostics> {
     Ok(Resolved { layer, warnings })
 }
 
+/// What a layer says of itself under the key `landfall`, with defaults; null when it says nothing. No environment has a
+/// part in it.
+///
+/// # Errors
+/// Everything that is wrong in it, at once.
+pub fn settings_of(file: &LayerFile, source: &Source) -> Result<Value, Diagnostics> {
+    let mut report = Report::new(source);
+    let settings = settings::settings(file, &mut report);
+    report.finish()?;
+    Ok(settings)
+}
+
 /// Account and zones of an environment; the name of a service.
 fn place(request: &Request<'_>, report: &mut Report<'_>) {
     match &request.file.scope {

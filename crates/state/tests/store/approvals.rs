@@ -21,7 +21,7 @@ on_both_stores!(
 );
 
 fn request(plan_hash: &str) -> ApprovalRequest<'_> {
-    ApprovalRequest { plan_hash, patience: Duration::from_secs(3600), not_by: None, under: 1 }
+    ApprovalRequest { plan_hash, blocked: false, patience: Duration::from_secs(3600), not_by: None, under: 1 }
 }
 
 async fn decide(world: &World, hash: &str, decision: Decision, by: &str) -> Result<String, StateError> {

@@ -2,8 +2,11 @@
 
 use std::future::Future;
 
-use landfall_state::{Action, Enqueued, Finished, NewChange, StateError, Status, Store};
+use landfall_state::{
+    Action, DeployedConfig, DocumentRef, Enqueued, Finished, LayerEnd, NewChange, Outcome, StateError, Status, Store,
+};
 
+use crate::gate::{Held, QUEUE_READS, TRANSACTIONS};
 use crate::world::{World, change, on_both_stores};
 
 on_both_stores!(
@@ -13,6 +16,7 @@ on_both_stores!(
     of_a_change_and_the_one_that_waits_by_now_the_newer_one_waits,
     a_freeze_that_came_after_the_read_keeps_what_would_have_begun,
     a_deployment_that_was_cancelled_after_the_read_does_not_begin,
+    a_layer_that_came_to_be_between_two_reads_keeps_its_name,
 );
 
 /// A change of its own.
@@ -22,7 +26,17 @@ fn asked(action: Action, nonce: &str) -> NewChange {
 
 /// Lets `call` read, then does `meanwhile`, then lets the call write.
 async fn between<T, C: Future<Output = T>>(world: &World, call: impl FnOnce(Store) -> C, meanwhile: impl Future) -> T {
-    let (gate, store) = world.behind_a_gate().await;
+    held_up(world, TRANSACTIONS, call, meanwhile).await
+}
+
+/// Lets `call` come to what the gate holds up, then does `meanwhile`, then lets it go on.
+async fn held_up<T, C: Future<Output = T>>(
+    world: &World,
+    holds: Held,
+    call: impl FnOnce(Store) -> C,
+    meanwhile: impl Future,
+) -> T {
+    let (gate, store) = world.behind_a_gate(holds).await;
     let meanwhile = async {
         gate.gathered(1).await;
         meanwhile.await;
@@ -96,4 +110,21 @@ async fn a_deployment_that_was_cancelled_after_the_read_does_not_begin(world: Wo
     assert_eq!(world.store.deployment("shop", 1).await.unwrap().status, Status::Cancelled);
     let end = Finished { status: Status::Succeeded, outcome: None, message: None, diagnostics: None };
     assert!(!world.store.finish("shop", 1, end).await.unwrap(), "it is over");
+}
+
+/// Whoever owns a name is told by two records. A first deployment that ends between the reads of both leaves neither that
+/// it is about to be (the queue is empty) nor that it is (the layer was read before).
+async fn a_layer_that_came_to_be_between_two_reads_keeps_its_name(world: World) {
+    let (number, lease) = (world.running("shop").await, world.hold("shop", "execution").await);
+    let document = DocumentRef::of(b"{}");
+    let becomes = LayerEnd::Deployed(DeployedConfig { number, version_id: None, document, compared_at: None });
+    let outcome = Some(Outcome::Changed);
+    let end = Finished { status: Status::Succeeded, outcome, message: None, diagnostics: None };
+    let mut copy = asked(Action::Deploy, "copy");
+    copy.source.key = "copy.yaml".to_owned();
+    let claim = async |store: Store| store.enqueue_and_begin(copy, None).await;
+    let writer = world.store.writer(&lease);
+    let claimed = held_up(&world, QUEUE_READS, claim, writer.deployment_ended(number, &end, becomes, None)).await;
+    assert!(matches!(&claimed, Err(StateError::OwnedByOtherKey { key, .. }) if *key != "copy.yaml"), "{claimed:?}");
+    assert_eq!(places(&world).await, (None, None));
 }

@@ -89,8 +89,13 @@ async fn what_a_cancelled_deployment_did_is_still_recorded(world: World) {
 
 async fn what_waits_for_an_approval_answers_its_token(world: World) {
     world.running("shop").await;
-    let asked =
-        ApprovalRequest { plan_hash: "hash", patience: std::time::Duration::from_secs(60), not_by: None, under: 1 };
+    let asked = ApprovalRequest {
+        plan_hash: "hash",
+        blocked: false,
+        patience: std::time::Duration::from_secs(60),
+        not_by: None,
+        under: 1,
+    };
     world.store.ask_approval("shop", 1, &"a token".into(), asked).await.unwrap();
     let cancelled = world.store.cancel("shop", 1, "ana", None).await.unwrap();
     assert_eq!(cancelled, Cancelled::Waits { task_token: "a token".into() });

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use landfall_state::{IntentAction, Lease, LeaseRecord, NewIntent, StateError};
 
+use crate::gate::TRANSACTIONS;
 use crate::world::{TTL, World, is_lost, on_both_stores};
 
 on_both_stores!(
@@ -142,7 +143,7 @@ async fn a_lease_whose_record_changed_after_the_look_is_taken_if_it_may_be(world
         (layer.clone(), LeaseRecord { token: record.token, ..LeaseRecord::default() })
     };
     put_all(&world, &layers.iter().map(free).collect::<Vec<_>>()).await;
-    let (gate, store) = world.behind_a_gate().await;
+    let (gate, store) = world.behind_a_gate(TRANSACTIONS).await;
     let takes = layers.iter().map(async |(layer, record)| {
         let taken = store.acquire(World::request(layer, None, OURS)).await;
         assert!(matches!(taken, Ok(_) | Err(StateError::LeaseHeld { .. })), "{record:?}: {taken:?}");

@@ -108,7 +108,7 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
         }
         "plan_recorded" => {
             let summary = PlanSummary::default();
-            let plan = PlanRef { hash: "h".to_owned(), document, summary, risk: "low".to_owned() };
+            let plan = PlanRef { hash: "h".to_owned(), document, summary, risk: "low".to_owned(), blocked: false };
             let runs =
                 vec![RunStart { module: "late".into(), kind: "sqs".into(), needs: Vec::new(), unchanged: false }];
             let begins = Beginning { modules: vec![module("late", number)], runs };

@@ -28,8 +28,13 @@ async fn everything(world: &World) {
     store.await_dependencies("shop", number, "queue", &"token".into()).await.unwrap();
     let wake = landfall_state::Wake { module: "queue".into(), task_token: "token".into(), outcome: WakeOutcome::Ready };
     store.woken("shop", number, &wake).await.unwrap();
-    let asked =
-        ApprovalRequest { plan_hash: "hash", patience: std::time::Duration::from_secs(60), not_by: None, under: 1 };
+    let asked = ApprovalRequest {
+        plan_hash: "hash",
+        blocked: false,
+        patience: std::time::Duration::from_secs(60),
+        not_by: None,
+        under: 1,
+    };
     store.ask_approval("shop", number, &"token".into(), asked).await.unwrap();
     store.phase("shop", number, Phase::Applying, None).await.unwrap();
     store.happened("shop", number, "started", None, "it runs").await.unwrap();

@@ -1,7 +1,8 @@
 //! Which file of the config bucket owns a layer, and events that come late or twice.
 
 use landfall_state::{
-    DeployedConfig, DocumentRef, Finished, LayerEnd, LayerStatus, NewChange, Outcome, SourceOutcome, StateError, Status,
+    Action, DeployedConfig, DocumentRef, Finished, LayerEnd, LayerStatus, NewChange, Outcome, SourceOutcome,
+    StateError, Status,
 };
 
 use crate::world::{World, change, on_both_stores};
@@ -16,6 +17,7 @@ on_both_stores!(
     a_key_that_holds_a_living_layer_cannot_declare_another,
     a_version_that_was_overtaken_between_registration_and_queue_is_not_queued,
     of_two_keys_that_claim_a_new_layer_at_once_one_gets_it,
+    a_layer_is_not_renamed_by_asking_for_it_either,
 );
 
 async fn register(world: &World, key: &str, layer: &str, sequencer: &str) -> SourceOutcome {
@@ -32,7 +34,9 @@ async fn deployed(world: &World, layer: &str, version: &str, status: LayerStatus
         LayerStatus::Destroyed => LayerEnd::Destroyed,
         LayerStatus::Failed => LayerEnd::Failed,
         LayerStatus::New => LayerEnd::AsItWas,
-        LayerStatus::Deployed => LayerEnd::Deployed(DeployedConfig { number, version_id: None, document }),
+        LayerStatus::Deployed => {
+            LayerEnd::Deployed(DeployedConfig { number, version_id: None, document, compared_at: None })
+        }
     };
     let outcome = Some(Outcome::Changed);
     let end = Finished { status: Status::Succeeded, outcome, message: None, diagnostics: None };
@@ -143,4 +147,16 @@ async fn of_two_keys_that_claim_a_new_layer_at_once_one_gets_it(world: World) {
         both => panic!("one of them owns the layer: {both:?}"),
     };
     assert!(matches!(refused, StateError::OwnedByOtherKey { .. }), "{refused}");
+}
+
+async fn a_layer_is_not_renamed_by_asking_for_it_either(world: World) {
+    register(&world, "staging.yaml", "staging", "01").await;
+    deployed(&world, "staging", "v1", LayerStatus::Deployed).await;
+    for action in [Action::Deploy, Action::Plan] {
+        let mut renamed = NewChange { action, ..change("renamed", "v2") };
+        renamed.source.key = "staging.yaml".to_owned();
+        let refused = world.store.enqueue_and_begin(renamed, None).await.unwrap_err();
+        assert!(matches!(&refused, StateError::KeyOwnsOtherLayer { layer, .. } if layer == "staging"), "{refused}");
+    }
+    assert_eq!(world.store.layer("renamed").await.unwrap(), None);
 }

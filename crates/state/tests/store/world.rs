@@ -16,7 +16,7 @@ use landfall_state::{
 use landfall_testkit::{LocalAws, make_table};
 
 use crate::dynamodb_local;
-use crate::gate::Gate;
+use crate::gate::{Gate, Held};
 
 /// Life of a lease in these tests.
 pub(crate) const TTL: Duration = Duration::from_secs(60);
@@ -96,8 +96,8 @@ impl World {
     }
 
     /// The same state, reached through a gate that is closed.
-    pub(crate) async fn behind_a_gate(&self) -> (Gate, Store) {
-        let (gate, endpoint) = Gate::before(self.config.endpoint_url().unwrap()).await;
+    pub(crate) async fn behind_a_gate(&self, holds: Held) -> (Gate, Store) {
+        let (gate, endpoint) = Gate::before(self.config.endpoint_url().unwrap(), holds).await;
         let config = self.config.to_builder().endpoint_url(endpoint).build();
         (gate, Store::with_clock(&config, self.settings.clone(), self.clock.clone()))
     }

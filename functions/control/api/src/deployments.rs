@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use landfall_control::{Checked, Control, LoadedFile, Object};
-use landfall_state::{Action, Actor, NewChange, Phase, Scope, Source, StateError};
+use landfall_state::{Action, Actor, Deployment, NewChange, Phase, Scope, Source, StateError};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -79,7 +79,9 @@ pub(crate) async fn create(
     caller: Caller,
     Body(create): Body<Create>,
 ) -> Result<(StatusCode, Json<schema::Accepted>), ApiError> {
-    if let Some(before) = asked_before(&control, &layer, &caller).await? {
+    let object = create.upload.as_ref().map(|upload| upload.key.as_str());
+    let asked = Asked { action: create.action, resumes: None, object };
+    if let Some(before) = asked_before(&control, &layer, &caller, asked).await? {
         return Ok(before);
     }
     let (source, checked) = match create.action {
@@ -105,15 +107,48 @@ pub(crate) async fn create(
     Ok((StatusCode::ACCEPTED, Json(queue(&control, &layer, create.action, source, checked, caller, None).await?)))
 }
 
+/// What a request asks for: what tells it from another one that has its key by mistake. Not who asks, because the names
+/// of sessions differ between honest tries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// What is asked.
+    pub(crate) action: Action,
+    /// The deployment that it goes on with.
+    pub(crate) resumes: Option<u64>,
+    /// The object that is planned instead of the layer's file.
+    pub(crate) object: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    /// An action that is about nothing else.
+    pub(crate) fn plainly(action: Action) -> Self {
+        Self { action, resumes: None, object: None }
+    }
+
+    /// That a deployment with the key of this request is one that was asked for by it.
+    fn is(self, known: &Deployment) -> Result<(), ApiError> {
+        let is = (known.action, known.resumes, known.source.object.as_deref());
+        if is == (self.action, self.resumes, self.object) {
+            return Ok(());
+        }
+        Err(ApiError::conflict(
+            format!("the request that came first with this idempotency key asked for something else: {}", known.id()),
+            "send a key of its own, such as a UUID, with each thing that is asked for",
+        ))
+    }
+}
+
 /// The answer to a request that came before, with the same key. Where whoever took that one died before the start, this
 /// one starts it.
 pub(crate) async fn asked_before(
     control: &Control,
     layer: &str,
     caller: &Caller,
+    asked: Asked<'_>,
 ) -> Result<Option<(StatusCode, Json<schema::Accepted>)>, ApiError> {
     let Some(key) = &caller.key else { return Ok(None) };
     let Some(known) = control.store.requested(layer, key).await? else { return Ok(None) };
+    asked.is(&known)?;
     if known.execution_arn.is_none() && !known.status.is_final() {
         control.start_next(layer).await?;
     }
@@ -145,6 +180,7 @@ pub(crate) async fn queue(
         nonce: caller.request_id.unwrap_or_else(|| control.store.now().to_string()),
         key: caller.key,
     };
+    let object = change.source.object.clone();
     if action == Action::Plan {
         refuse_behind_a_decision(control, layer).await?;
     }
@@ -154,6 +190,8 @@ pub(crate) async fn queue(
         }
         error => error.into(),
     })?;
+    // Another one with its key may have come in this moment.
+    Asked { action, resumes, object: object.as_deref() }.is(&queued.deployment)?;
     Ok(schema::Accepted {
         layer: layer.to_owned(),
         number: queued.deployment.number,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::answer::{ApiError, Caller};
-use crate::deployments::{asked_before, queue};
+use crate::deployments::{Asked, asked_before, queue};
 use crate::extract::{Body, LayerPath, Path};
 use crate::layers::{deployment, known};
 use crate::schema;
@@ -68,7 +68,7 @@ pub(crate) async fn look(
 ) -> Result<(StatusCode, Json<schema::Accepted>), ApiError> {
     let record = known(&control, &layer).await?;
     deployed(&record)?;
-    if let Some(before) = asked_before(&control, &layer, &caller).await? {
+    if let Some(before) = asked_before(&control, &layer, &caller, Asked::plainly(Action::Drift)).await? {
         return Ok(before);
     }
     let nonce = caller.request_id.unwrap_or_else(|| control.store.now().to_string());
@@ -196,7 +196,7 @@ pub(crate) async fn revert(
     caller: Caller,
 ) -> Result<(StatusCode, Json<schema::Accepted>), ApiError> {
     let record = known(&control, &layer).await?;
-    if let Some(before) = asked_before(&control, &layer, &caller).await? {
+    if let Some(before) = asked_before(&control, &layer, &caller, Asked::plainly(Action::Deploy)).await? {
         return Ok(before);
     }
     let last = deployment(&control, &layer, deployed(&record)?).await?;

@@ -4,14 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use landfall_control::{Checked, Control};
-use landfall_state::{Action, CANCELLED, Cancelled, Deployment, NOT_STARTED, Status, fail};
+use landfall_state::{Action, CANCELLED, Cancelled, Deployment, NOT_STARTED, Source, Status, fail};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::answer::{ApiError, Caller};
 use crate::decide::reason_of;
-use crate::deployments::{Create, asked_before, configured, destroyed, queue};
+use crate::deployments::{Asked, Create, asked_before, configured, destroyed, queue};
 use crate::extract::{Body, DeploymentPath, Path};
 use crate::layers::deployment;
 use crate::schema;
@@ -114,7 +114,8 @@ pub(crate) async fn resume(
     Body(resume): Body<Resume>,
 ) -> Result<(StatusCode, Json<schema::Accepted>), ApiError> {
     let before = deployment(&control, &layer, number).await?;
-    if let Some(answer) = asked_before(&control, &layer, &caller).await? {
+    let asked = Asked { resumes: Some(number), ..Asked::plainly(before.action) };
+    if let Some(answer) = asked_before(&control, &layer, &caller, asked).await? {
         return Ok(answer);
     }
     refuse_to_resume(&control, &before).await?;
@@ -127,7 +128,8 @@ pub(crate) async fn resume(
                 environment: before.environment_choice.clone(),
                 freeze_windows: before.freeze_windows.clone(),
             };
-            (before.source.clone(), checked)
+            // A newer version of the file that never began does not overtake what is gone on with.
+            (Source { sequencer: None, ..before.source.clone() }, checked)
         }
         Action::Deploy | Action::Plan | Action::Drift | Action::Rollback => {
             configured(&control, &layer, &Create::newest(before.environment_choice.clone())).await?

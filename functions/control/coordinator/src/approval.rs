@@ -19,7 +19,8 @@ pub(crate) async fn ask(
         None => return Err(format!("deployment {} has no run document", deployment.id()).into()),
     };
     let not_by = rule.separate.then_some(deployment.actor.0.as_str());
-    let asked = ApprovalRequest { plan_hash: hash, patience: rule.patience(), not_by, under: lease.token };
+    let blocked = deployment.plan.as_ref().is_some_and(|plan| plan.blocked);
+    let asked = ApprovalRequest { plan_hash: hash, blocked, patience: rule.patience(), not_by, under: lease.token };
     let decided = control.store.ask_approval(&lease.layer, number, task_token, asked).await?;
     control.store.release(lease).await?;
     if let Some((decision, approval)) = decided.and_then(|approval| Some((approval.decision?, approval))) {

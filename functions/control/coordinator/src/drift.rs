@@ -16,12 +16,13 @@ pub(crate) async fn look_if_due(control: &Control, layer: &LayerRecord) -> Resul
     let Some(every) = LayerSettings::read(&layer.settings).ok().and_then(|settings| settings.drift) else {
         return Ok(None);
     };
-    if layer.config.is_none() || !matches!(layer.status, LayerStatus::Deployed | LayerStatus::Failed) {
+    let Some(config) = &layer.config else { return Ok(None) };
+    if !matches!(layer.status, LayerStatus::Deployed | LayerStatus::Failed) {
         return Ok(None);
     }
     let (every, now) = (SignedDuration::try_from(every)?, control.store.now());
-    if now.duration_since(layer.updated_at) < every {
-        // It was deployed, and so compared, or looked at since.
+    // Plans, cancelled and refused changes compare nothing: only a deployment from start to end counts as a look.
+    if config.compared_at.is_some_and(|compared| now.duration_since(compared) < every) {
         return Ok(None);
     }
     let looks = control.store.drift_looks(&layer.layer).await?;

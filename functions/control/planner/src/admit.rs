@@ -98,7 +98,7 @@ fn doing(deployment: &Deployment) -> String {
 /// Records for whom the deployment waits, and says when to try again.
 async fn not_yet(control: &Control, deployment: &Deployment, reason: String) -> Result<Admission, Error> {
     control.store.phase(&deployment.layer, deployment.number, Phase::Admitting, Some(&reason)).await?;
-    let waited = control.store.now().duration_since(deployment.started_at.unwrap_or(deployment.created_at));
+    let waited = control.store.now().duration_since(deployment.at_it_since());
     Ok(Admission::NotYet { retry_after: retry_after(waited.as_secs()), reason })
 }
 

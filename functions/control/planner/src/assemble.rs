@@ -8,7 +8,8 @@ use lambda_runtime::Error;
 use landfall_control::{Control, Ending, LayerSettings, Recorded, When};
 use landfall_plan::{Action as Change, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument, RunModule};
 use landfall_state::{
-    Action, Beginning, Deployment, DocumentRef, Finished, Lease, ModuleRecord, PlanRef, PlanSummary, RunStart, Status,
+    Action, Approval, Beginning, Deployment, DocumentRef, Finished, Lease, ModuleRecord, PlanRef, PlanSummary,
+    RunStart, Status,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -132,10 +133,11 @@ pub(crate) async fn assemble(
             keep: counts.keep,
         },
         risk: json!(risk).as_str().unwrap_or_default().to_owned(),
+        blocked: is_blocked(&plan),
     };
     let changing: Vec<&ModulePlan> =
         plan.modules.iter().filter(|module| module.change != ModuleChange::Unchanged).collect();
-    let stands = approved == Some(hash.as_str()) && !is_newly_blocked(&plan, deployment.plan.as_ref());
+    let stands = approved == Some(hash.as_str()) && !is_newly_blocked(&plan, deployment.approval.as_ref());
     let decision = if deployment.action.only_looks() || changing.is_empty() {
         Decision::Ended
     } else if stands || !needs_approval(&plan, risk, rule.when) {
@@ -234,10 +236,15 @@ fn needs_approval(plan: &Plan, risk: Risk, when: When) -> bool {
     }
 }
 
-/// Whether AWS would refuse now what it would not have refused when the plan was `shown`: whoever approved it did not know.
-/// The hash does not tell, because it binds to what changes and not to what stands in the way.
-fn is_newly_blocked(plan: &Plan, shown: Option<&PlanRef>) -> bool {
-    plan.modules.iter().any(ModulePlan::is_blocked) && shown.is_some_and(|shown| shown.risk != "high")
+/// Whether AWS will refuse something of a plan as things are now.
+fn is_blocked(plan: &Plan) -> bool {
+    plan.modules.iter().any(ModulePlan::is_blocked)
+}
+
+/// Whether AWS would refuse now what it would not have refused when the approval was asked for: whoever gave it did not
+/// know. The hash does not tell, because it binds to what changes and not to what stands in the way.
+fn is_newly_blocked(plan: &Plan, approval: Option<&Approval>) -> bool {
+    is_blocked(plan) && approval.is_some_and(|approval| !approval.blocked)
 }
 
 /// Which modules run. A module that is new gets a record before anything of it is made, so that whatever a crash leaves
@@ -265,6 +272,7 @@ fn beginning(number: u64, run: &RunDocument, plan: &Plan, known: &BTreeMap<Strin
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use landfall_plan::{Obstacle, ResourceChange, Weight};
 
@@ -348,14 +356,14 @@ mod tests {
 
     #[test]
     fn an_approval_of_a_plan_that_aws_would_not_have_refused_does_not_hold_when_it_would() {
-        let shown = |risk: &str| PlanRef {
-            hash: plan(false).hash(),
-            document: DocumentRef { key: "k".into(), sha256: "h".into() },
-            summary: PlanSummary::default(),
-            risk: risk.into(),
+        let given = |blocked: bool| {
+            let approval =
+                json!({ "plan_hash": plan(false).hash(), "requested_at": "2026-11-25T10:00:00Z", "blocked": blocked });
+            serde_json::from_value::<Approval>(approval).unwrap()
         };
-        assert!(is_newly_blocked(&plan(true), Some(&shown("low"))));
-        assert!(!is_newly_blocked(&plan(true), Some(&shown("high"))), "it was known");
-        assert!(!is_newly_blocked(&plan(false), Some(&shown("high"))), "it was set right");
+        assert!(is_newly_blocked(&plan(true), Some(&given(false))));
+        assert!(!is_newly_blocked(&plan(true), Some(&given(true))), "it was known");
+        assert!(!is_newly_blocked(&plan(false), Some(&given(true))), "it was set right");
+        assert!(!is_newly_blocked(&plan(true), None), "nobody was asked");
     }
 }

@@ -159,6 +159,8 @@ pub struct PlanRef {
     pub summary: PlanSummary,
     /// Highest risk.
     pub risk: Risk,
+    /// Whether AWS would refuse something of it as things were.
+    pub blocked: bool,
 }
 
 /// An approval that was asked for.
@@ -169,6 +171,8 @@ pub struct Approval {
     /// When it was asked for.
     #[schema(format = DateTime)]
     pub requested_at: String,
+    /// Whether the plan said that AWS would refuse something of it.
+    pub blocked: bool,
     /// Until when it may be decided.
     #[schema(format = DateTime)]
     pub expires_at: Option<String>,

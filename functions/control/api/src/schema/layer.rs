@@ -61,6 +61,9 @@ pub struct DeployedConfig {
     pub version_id: Option<String>,
     /// The file's text.
     pub document: super::DocumentRef,
+    /// When that was, if all of the layer was compared with AWS for it.
+    #[schema(format = DateTime)]
+    pub compared_at: Option<String>,
 }
 
 /// What is recorded of a layer.

@@ -10,7 +10,8 @@ use crate::world::{ADA, Answer, BOB, World};
 const PATH: &str = "/layers/shop/deployments/1/approval";
 
 pub(crate) async fn ask(world: &World, number: u64, not_by: Option<&str>) {
-    let asked = ApprovalRequest { plan_hash: "hash", patience: Duration::from_secs(600), not_by, under: 1 };
+    let asked =
+        ApprovalRequest { plan_hash: "hash", blocked: false, patience: Duration::from_secs(600), not_by, under: 1 };
     world.control.store.ask_approval("shop", number, &"a task token".into(), asked).await.unwrap();
 }
 

@@ -30,7 +30,7 @@ async fn looked_at(seen: &[DriftSeen]) -> World {
     let lease = world.hold("shop", &execution).await;
     let writer = world.control.store.writer(&lease);
     writer.drift_looked(1, Some(1), seen).await.unwrap();
-    let config = DeployedConfig { number, version_id: None, document: DocumentRef::of(b"{}") };
+    let config = DeployedConfig { number, version_id: None, document: DocumentRef::of(b"{}"), compared_at: None };
     let outcome = Some(Outcome::Changed);
     let end = Finished { status: Status::Succeeded, outcome, message: None, diagnostics: None };
     assert!(writer.deployment_ended(number, &end, LayerEnd::Deployed(config), None).await.unwrap());

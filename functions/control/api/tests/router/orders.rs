@@ -152,6 +152,73 @@ async fn a_request_that_is_sent_again_with_its_key_is_answered_with_its_deployme
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_came_with_another_request_is_refused() {
+    let world = World::new().await;
+    world.put("prod.yaml", &world.environment("prod")).await;
+    world.put(".landfall/uploads/1.yaml", &world.environment("prod")).await;
+    let asked = async |body: &Value| {
+        let mut event = event("POST", PATH);
+        event["headers"]["idempotency-key"] = json!("the commit");
+        event["body"] = json!(body.to_string());
+        world.send(&event).await
+    };
+    let deploy = json!({ "action": "deploy", "key": "prod.yaml" });
+    let plan = json!({ "action": "plan", "key": "prod.yaml" });
+    let other = json!({ "action": "plan", "upload": { "key": ".landfall/uploads/1.yaml" }, "key": "prod.yaml" });
+    assert_eq!(asked(&plan).await.body["number"], 1);
+    for another in [&deploy, &other] {
+        let answer = asked(another).await;
+        assert_eq!((answer.status, answer.error().0), (409, "conflict"), "{answer:?}");
+        assert!(answer.error().1.ends_with("asked for something else: prod/1"), "{answer:?}");
+    }
+    assert_eq!(asked(&plan).await.body["duplicate"], true);
+    assert_eq!(world.control.store.layer("prod").await.unwrap().unwrap().counter, 1, "nothing else was begun");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_renamed_is_refused_however_it_is_asked_for() {
+    let world = World::new().await;
+    world.control.store.register_source("prod.yaml", "prod", "01").await.unwrap();
+    world.put("prod.yaml", &world.environment("prod")).await;
+    assert_eq!(order(&world, json!({ "action": "deploy", "key": "prod.yaml" })).await.status, 202);
+    world.put("prod.yaml", &world.environment("renamed")).await;
+    for action in ["deploy", "plan"] {
+        let body = json!({ "action": action, "key": "prod.yaml" });
+        let answer = world.ask("POST", "/layers/renamed/deployments", Some(body)).await;
+        assert_eq!((answer.status, answer.error().0), (409, "conflict"), "{answer:?}");
+        assert!(answer.error().1.contains("prod.yaml holds layer prod"), "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_config_that_a_deployment_had_is_gone_on_with_though_a_newer_one_came_and_began_nothing() {
+    let world = World::new().await;
+    let store = &world.control.store;
+    let source = Source { key: "prod.yaml".to_owned(), sequencer: Some("01".to_owned()), ..Source::default() };
+    store.enqueue(NewChange::new("prod", Action::Deploy, source, Actor(BOB.to_owned()))).await.unwrap();
+    let end = Finished { status: Status::Failed, outcome: None, message: None, diagnostics: None };
+    assert!(store.finish("prod", 1, end).await.unwrap());
+    store.register_source("prod.yaml", "prod", "02").await.unwrap();
+    let same = json!({ "same_config": true });
+    let answer = world.ask("POST", "/layers/prod/deployments/1/resume", Some(same)).await;
+    assert_eq!((answer.status, &answer.body["number"]), (202, &json!(2)), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_keeps_its_freeze_though_its_environment_is_still_being_made() {
+    let world = World::new().await;
+    world.running("prod").await;
+    let freeze = "landfall:\n  freeze: [{ from: 2020-01-01, until: 2120-01-01, reason: holidays }]\n";
+    let service = "name: shop\nenvironments: [{ name: prod, path: prod.yaml }]\nmodules: [{ name: q, type: sqs }]\n";
+    world.put("shop.yaml", &format!("{service}{freeze}")).await;
+    let body = json!({ "action": "deploy", "key": "shop.yaml" });
+    assert_eq!(world.ask("POST", "/layers/shop/deployments", Some(body)).await.status, 202);
+    let deployment = world.control.store.deployment("shop", 1).await.unwrap();
+    assert_eq!(deployment.status, Status::Queued);
+    assert!(deployment.message.as_deref().is_some_and(|why| why.contains("holidays")), "{deployment:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_sent_again_starts_what_the_first_one_only_recorded() {
     let world = World::new().await;
     world.put("prod.yaml", &world.environment("prod")).await;
