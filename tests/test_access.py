@@ -178,11 +178,19 @@ def test_what_was_set_right_while_people_thought_is_applied_without_asking_again
     assert (ended["status"], ended["plan"]["risk"]) == ("succeeded", "low"), ended
 
 
-def test_what_aws_would_refuse_since_the_approval_is_asked_about_again(landfall):
-    layer = landfall.name("worsened")
-    careful = "landfall: { approval: { when: always } }\n" + QUEUE
-    asks = landfall.deploy(f"{layer}.yaml", environment(layer, careful), layer)
-    assert (asks["phase"], asks["plan"]["risk"]) == ("awaiting-approval", "low")
+# A plan that is harmless, and one that loses data already: the approval is about neither AWS's refusal.
+WORSENED = [("careful", None, "landfall: { approval: { when: always } }\n" + QUEUE, "low")]
+WORSENED += [("replaced", QUEUE, QUEUE + "\n    fifo: true", "high")]
+
+
+@pytest.mark.parametrize(("stem", "before", "after", "risk"), WORSENED, ids=[one[0] for one in WORSENED])
+def test_what_aws_would_refuse_since_the_approval_is_asked_about_again(landfall, stem, before, after, risk):
+    layer = landfall.name(stem)
+    if before:
+        assert landfall.deploy(f"{layer}.yaml", environment(layer, before), layer)["status"] == "succeeded"
+    there = landfall.tagged(layer)
+    asks = landfall.deploy(f"{layer}.yaml", environment(layer, after), layer)
+    assert (asks["phase"], asks["plan"]["risk"], asks["plan"]["blocked"]) == ("awaiting-approval", risk, False)
     with taken_away(landfall, "sqs", "sqs:CreateQueue"):
         body = {"decision": "approve", "plan_hash": asks["plan"]["hash"]}
         status, answer = landfall.call("POST", f"/layers/{layer}/deployments/{asks['number']}/approval", body)
@@ -191,10 +199,10 @@ def test_what_aws_would_refuse_since_the_approval_is_asked_about_again(landfall)
         def asked_again():
             one = landfall.get(f"/layers/{layer}/deployments/{asks['number']}")["deployment"]
             assert one["status"] in ("queued", "running"), one
-            return one if one["plan"]["risk"] == "high" and one.get("phase") == "awaiting-approval" else None
+            return one if one["plan"]["blocked"] and one.get("phase") == "awaiting-approval" else None
 
         again = until(asked_again, "it asks again")
-        assert landfall.tagged(layer) == [], "nothing was made"
+        assert landfall.tagged(layer) == there, "nothing was made, and nothing removed"
     assert landfall.approve(layer, again)["status"] == "succeeded"
 
 

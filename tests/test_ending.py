@@ -279,6 +279,20 @@ def test_a_frozen_environment_holds_itself_and_its_services_and_says_why(landfal
     assert landfall.ended(app, again["number"])["status"] == "succeeded"
 
 
+def test_a_change_that_a_freeze_holds_keeps_nobody_from_looking_and_planning(landfall):
+    env, app = landfall.name("frost"), landfall.name("app")
+    landfall.deploy(f"{env}/env.yaml", environment(env), env)
+    landfall.deploy(f"{env}/svc/app.yaml", service(app, "../env.yaml", "prod", TWO), app)
+    landfall.installation.landfall("freeze", env, "--until", "2h", "--reason", "Black Friday")
+    held = landfall.deployment_of(env, landfall.upload(f"{env}/env.yaml", environment(env) + "# newer\n"))
+    status, planned = landfall.call("POST", f"/layers/{app}/deployments", {"action": "plan"})
+    assert status == 202 and landfall.ended(app, planned["number"])["status"] == "succeeded"
+    assert landfall.installation.landfall("drift", app).returncode == 0
+    assert landfall.get(f"/layers/{env}/deployments/{held['number']}")["deployment"]["status"] == "queued"
+    landfall.installation.landfall("thaw", env)
+    assert landfall.ended(env, held["number"])["status"] == "succeeded"
+
+
 def test_an_approved_plan_that_does_not_fit_any_more_is_planned_and_asked_about_again(landfall):
     layer = landfall.name("moved")
     landfall.deploy(f"{layer}.yaml", environment(layer, TWO), layer)

@@ -68,8 +68,9 @@ pub(crate) struct Upload {
         (status = 202, description = "It waits for its turn", body = schema::Accepted),
         (status = 400, description = "The body or the file is wrong", body = schema::ErrorAnswer),
         (status = 404, description = "There is no such layer or file", body = schema::ErrorAnswer),
-        (status = 409, description = "Another key owns the layer, the environment still has services, or a plan would \
-            take the place of what waits, or wait for a decision about another one",
+        (status = 409, description = "Another key owns the layer, the environment still has services, a plan would take \
+            the place of what waits or wait for a decision about another one, or the idempotency key came with another \
+            request",
             body = schema::ErrorAnswer),
     )
 )]
