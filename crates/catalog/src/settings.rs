@@ -10,7 +10,7 @@ const LOOKS: Enum = Enum { words: &["daily", "off"], former: &[] };
 const ON_FAILURE: Enum = Enum { words: &["hold", "rollback"], former: &[] };
 
 /// A moment in UTC, to the second, or the beginning of a day.
-const MOMENT: Pattern = Pattern {
+pub(crate) const MOMENT: Pattern = Pattern {
     regex: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?Z)?$",
     what: "a date, or a moment in UTC",
     example: "2026-12-24T18:00Z",

@@ -49,6 +49,7 @@ bad! {
     drift_that_cannot_be_ignored: environment("  - type: sqs\n    ignore_drift: [delay_seconds, \"tags.\", kms_key, delay_seconds, \"tags.landfall:layer\"]\n");
     drift_to_ignore_that_is_no_list_of_texts: environment("  - type: sqs\n    ignore_drift: [7]\n  - type: sns\n    ignore_drift: policy\n");
     looks_for_drift_that_never_come: format!("landfall:\n  drift: {{every_hours: 0}}\n{}", environment("  []\n"));
+    freezes_that_hold_nothing: format!("landfall:\n  freeze:\n    - {{from: 2026-12-27, until: 2026-12-24}}\n    - {{from: 2026-12-24, until: \"2026-12-24T00:00Z\"}}\n    - {{from: 2026-02-30, until: 2026-02-31}}\n    - {{from: 2026-12-24, until: soon}}\n    - {{from: 2026-12-24, until: \"2026-12-24T00:00:01Z\", reason: sale}}\n  drift: never\n{}", environment("  []\n"));
     reserved_for_nodes: environment("  - type: base\n  - type: k8s-cluster\n    node_instance_type: t3.micro\n    min_nodes: 5\n    max_nodes: \"3\"\n    ami_type: ubuntu\n");
     key_that_is_no_attribute: environment("  - type: dynamodb\n    hash_key: id\n    range_key: at\n    attributes: [{name: id, type: S}, {name: email, type: S}]\n");
     postgres_that_joins_and_makes: environment("  - type: base\n  - type: postgres\n    existing_global_database_id: lf-global\n    database_name: app\n    create_global_database: true\n");

@@ -78,6 +78,12 @@ impl Placed {
         matches!(self.value, What::Null)
     }
 
+    /// The value of a key, when it is a mapping that has it.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        let What::Map(entries) = &self.value else { return None };
+        entries.iter().find(|(known, ..)| known == key).map(|(_, _, value)| value)
+    }
+
     /// The value without places.
     pub(super) fn to_json(&self) -> Value {
         match &self.value {
