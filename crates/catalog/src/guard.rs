@@ -13,6 +13,9 @@ const KINDS: [&str; 8] = [
     "::Ebs",
 ];
 
+/// Kinds of modules all of whose resources are of [`KINDS`]: what others make beside such resources only a plan knows.
+const MODULES: [&str; 4] = ["external-ssl-cert", "iam-policy", "iam-role", "iam-user"];
+
 /// Words that make the attribute guarded in whose name they stand.
 const WORDS: [&str; 24] = [
     "acl",
@@ -54,9 +57,24 @@ pub fn is_guarded(kind: &str, path: &str) -> bool {
     KINDS.iter().any(|word| kind.contains(word)) || WORDS.iter().any(|word| top.contains(word))
 }
 
+/// Whether no resource of a module of `kind` has an attribute at `path` whose drift may be ignored, as far as the
+/// catalogue knows.
+pub(crate) fn is_guarded_in_module(kind: &str, path: &str) -> bool {
+    is_guarded(if MODULES.contains(&kind) { KINDS[0] } else { "" }, path)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_guarded;
+    use super::{MODULES, is_guarded, is_guarded_in_module};
+
+    #[test]
+    fn modules_of_identities_let_only_tags_drift() {
+        assert!(is_guarded_in_module("iam-role", "description"));
+        assert!(is_guarded_in_module("iam-role", "tags.landfall:layer"));
+        assert!(!is_guarded_in_module("iam-role", "tags.CostCenter"));
+        assert!(!is_guarded_in_module("sqs", "delay_seconds"));
+        assert!(MODULES.iter().all(|name| crate::kinds::by_name(name).is_some()));
+    }
 
     #[test]
     fn promises_are_guarded_and_settings_are_not() {

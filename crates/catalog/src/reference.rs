@@ -20,7 +20,10 @@ are pinned when a module is first deployed: a later version of Landfall with ano
 
 Every module takes `ignore_drift` as well: a list of paths of attributes, as a plan shows them, that others may change
 (`[delay_seconds, tags.CostCenter]`). What AWS has there stays as it is until the config itself says something else.
-Attributes that hold a promise about security cannot be listed ([what drift is](deployments.md#drift)).
+Attributes whose names promise something about security cannot be listed; for types that make identities only (iam-role,
+iam-user, iam-policy, external-ssl-cert) nothing but tags can. Where only the kind of a resource says so, as for a key that
+an sqs module makes, and where no resource has such an attribute, an entry has no effect: drift is shown and set right
+([what drift is](deployments.md#drift)).
 
 Outputs of modules of the same file are written `${{module.NAME.OUTPUT}}`. A service writes `{parent.OUTPUT}` for those
 outputs of its environment that are marked as seen by services.

@@ -47,6 +47,8 @@ bad! {
     version_without_quotes: environment("  - type: base\n  - type: k8s-cluster\n    k8s_version: 1.35\n");
     settings_that_do_not_exist: format!("landfall:\n  approval: sometimes\n  notify: me\n{}", environment("  []\n"));
     drift_that_cannot_be_ignored: environment("  - type: sqs\n    ignore_drift: [delay_seconds, \"tags.\", kms_key, delay_seconds, \"tags.landfall:layer\"]\n");
+    drift_of_an_identity: environment("  - type: iam-role\n    allowed_services: [events.amazonaws.com]\n    ignore_drift: [description, tags.CostCenter, kms_key]\n");
+    drift_to_ignore_everywhere: environment("  - type: sqs\n    ignore_drift: [\"*\", \"tags.*\", delay seconds, \"-\", tags]\n");
     drift_to_ignore_that_is_no_list_of_texts: environment("  - type: sqs\n    ignore_drift: [7]\n  - type: sns\n    ignore_drift: policy\n");
     looks_for_drift_that_never_come: format!("landfall:\n  drift: {{every_hours: 0}}\n{}", environment("  []\n"));
     freezes_that_hold_nothing: format!("landfall:\n  freeze:\n    - {{from: 2026-12-27, until: 2026-12-24}}\n    - {{from: 2026-12-24, until: \"2026-12-24T00:00Z\"}}\n    - {{from: 2026-02-30, until: 2026-02-31}}\n    - {{from: 2026-12-24, until: soon}}\n    - {{from: 2026-12-24, until: \"2026-12-24T00:00:01Z\", reason: sale}}\n  drift: never\n{}", environment("  []\n"));

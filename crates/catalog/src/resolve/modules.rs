@@ -223,7 +223,7 @@ fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, r
         defaults,
         needs: needs.into_iter().collect(),
         links,
-        ignore_drift: ignore_drift(entry, report),
+        ignore_drift: ignore_drift(entry, kind, report),
         line,
     }
 }
@@ -304,16 +304,27 @@ fn depends_on(around: &Surroundings<'_>, entry: &ModuleEntry, needs: &mut BTreeS
 }
 
 /// Paths of attributes that others may change. What a module promises about security is none of them.
-fn ignore_drift(entry: &ModuleEntry, report: &mut Report<'_>) -> Vec<String> {
+fn ignore_drift(entry: &ModuleEntry, kind: &Kind, report: &mut Report<'_>) -> Vec<String> {
     let mut paths: Vec<String> = Vec::new();
     for wanted in &entry.ignore_drift {
         let path = wanted.value.as_str();
-        let (message, help) = if path.split('.').any(str::is_empty) || path.contains(char::is_whitespace) {
+        let (message, help) = if path.contains('*') {
+            let help = "a path means everything that lies in it: `tags` are all tags";
+            (format!("`{path}` is not the path of an attribute"), help)
+        } else if path.split('.').any(str::is_empty)
+            || path.contains(char::is_whitespace)
+            || !path.starts_with(|first: char| first.is_ascii_alphabetic())
+        {
             let help = "for example `delay_seconds` or `tags.CostCenter`, as a plan shows it";
             (format!("`{path}` is not the path of an attribute"), help)
-        } else if guard::is_guarded("", path) {
+        } else if guard::is_guarded_in_module(kind.name, path) {
             let help = "take it out: drift of it is shown, and a deployment sets it right";
-            (format!("`{path}` holds a promise about security, so its drift cannot be ignored"), help)
+            let whose = if guard::is_guarded("", path) {
+                String::new()
+            } else {
+                format!(" of a module of type {}", entry.ty.value)
+            };
+            (format!("`{path}`{whose} holds a promise about security, so its drift cannot be ignored"), help)
         } else if paths.iter().any(|known| known == path) {
             (format!("`{path}` stands in it twice"), "remove one of the two")
         } else {

@@ -159,7 +159,8 @@ fn module(kind: &Kind) -> Value {
 }
 
 fn ignore_drift() -> Value {
-    let path = json!({ "type": "string", "pattern": r"^[^.\s]+(\.[^.\s]+)*$", "examples": ["tags.CostCenter"] });
+    let path =
+        json!({ "type": "string", "pattern": r"^[A-Za-z][^.\s*]*(\.[^.\s*]+)*$", "examples": ["tags.CostCenter"] });
     let about = "Attributes that others may change: what AWS has there stays until the config says something else";
     described(or_null(json!({ "type": "array", "items": path, "uniqueItems": true })), about)
 }
