@@ -55,3 +55,26 @@ fn a_bucket_whose_name_is_known_later_is_not_judged() {
     let text = format!("{SERVICE}  - {{type: s3, bucket_name: \"{{parent.domain}}-UPLOADS\"}}\n");
     assert_eq!(rendered_with(&text, &Around::default()), "accepted\n");
 }
+
+#[test]
+fn names_that_s3_keeps_for_itself_are_refused() {
+    for (name, why) in [
+        ("192.168.5.4", "look like an IP address"),
+        ("xn--shop", "begins with `xn--`"),
+        ("sthree-shop", "begins with `sthree-`"),
+        ("amzn-s3-demo-shop", "begins with `amzn-s3-demo-`"),
+        ("shop-s3alias", "those of access points"),
+        ("shop--ol-s3", "those of Object Lambda access points"),
+        ("shop.mrap", "those of Multi-Region access points"),
+        ("shop--use1-az4--x-s3", "those of directory buckets"),
+        ("shop--table-s3", "those of table buckets"),
+    ] {
+        let said = rendered_with(&format!("{SERVICE}  - {{type: s3, bucket_name: \"{name}\"}}\n"), &in_staging());
+        let said = said.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(&format!("would be named `{name}`: ")) && said.contains(why), "{name}: {said}");
+    }
+    for name in ["192.168.5.4a", "1.2.3.4.5", "192.168.5.4000", "acme.xn--shop", "shop-mrap", "s3alias"] {
+        let text = format!("{SERVICE}  - {{type: s3, bucket_name: \"{name}\"}}\n");
+        assert_eq!(rendered_with(&text, &in_staging()), "accepted\n", "{name}");
+    }
+}

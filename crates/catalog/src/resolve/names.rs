@@ -79,9 +79,36 @@ fn letters(name: &str, letters: Letters) -> Option<&'static str> {
         Letters::Bucket if name.len() < 3 => Some("a bucket's name has at least 3 characters"),
         Letters::Bucket if !lower("-.") => Some("only lower case letters, digits, dashes and dots are allowed"),
         Letters::Bucket if name.contains("..") => Some("two dots in a row are not allowed"),
+        Letters::Bucket if is_address(name) => Some("a bucket's name may not look like an IP address"),
         Letters::Lower | Letters::Identifier | Letters::Bucket if !trimmed => {
             Some("it may not begin or end with a dash or dot")
         }
-        Letters::Lower | Letters::Identifier | Letters::Bucket => None,
+        Letters::Bucket => reserved(name),
+        Letters::Lower | Letters::Identifier => None,
     }
+}
+
+/// Whether a name has the form of an IPv4 address, whatever its numbers.
+fn is_address(name: &str) -> bool {
+    let is_number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    name.split('.').count() == 4 && name.split('.').all(is_number)
+}
+
+/// Begins and ends of names that S3 keeps for itself
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>).
+fn reserved(bucket: &str) -> Option<&'static str> {
+    const BEGINS: [(&str, &str); 3] = [
+        ("xn--", "S3 allows no name that begins with `xn--`"),
+        ("sthree-", "S3 allows no name that begins with `sthree-`"),
+        ("amzn-s3-demo-", "S3 allows no name that begins with `amzn-s3-demo-`"),
+    ];
+    const ENDS: [(&str, &str); 5] = [
+        ("-s3alias", "names that end with `-s3alias` are those of access points"),
+        ("--ol-s3", "names that end with `--ol-s3` are those of Object Lambda access points"),
+        (".mrap", "names that end with `.mrap` are those of Multi-Region access points"),
+        ("--x-s3", "names that end with `--x-s3` are those of directory buckets"),
+        ("--table-s3", "names that end with `--table-s3` are those of table buckets"),
+    ];
+    let begin = BEGINS.iter().find(|(begin, _)| bucket.starts_with(begin));
+    begin.or_else(|| ENDS.iter().find(|(end, _)| bucket.ends_with(end))).map(|(_, why)| *why)
 }
