@@ -307,11 +307,14 @@ pub struct NameRule {
 pub enum Letters {
     /// Everything that layer and module names may hold.
     Any,
+    /// As `Any`, for names that IAM does not tell apart by upper and lower case
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
+    Iam,
     /// Lower case letters, digits and dashes; no dash at the ends.
     Lower,
     /// As `Lower`, and no two dashes in a row, and a letter first.
     Identifier,
-    /// The rules of S3 bucket names.
+    /// The rules of S3 bucket names, which no two buckets share.
     Bucket,
 }
 

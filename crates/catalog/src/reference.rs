@@ -189,7 +189,7 @@ fn names(out: &mut String, kind: &Kind) {
         .iter()
         .map(|rule| {
             let letters = match rule.letters {
-                Letters::Any => "",
+                Letters::Any | Letters::Iam => "",
                 Letters::Lower | Letters::Identifier | Letters::Bucket => ", lower case",
             };
             format!("{} (at most {} characters{letters})", rule.what, rule.limit)

@@ -78,3 +78,35 @@ fn names_that_s3_keeps_for_itself_are_refused() {
         assert_eq!(rendered_with(&text, &in_staging()), "accepted\n", "{name}");
     }
 }
+
+#[test]
+fn two_buckets_of_one_name_are_refused_at_the_second() {
+    let text = format!(
+        "{SERVICE}  - {{type: s3, name: a, bucket_name: acme-x, same_region_replication: true}}
+  - {{type: s3, name: b, bucket_name: acme-x}}
+  - {{type: s3, name: c, bucket_name: acme-x-replica}}
+  - {{type: s3, name: d, bucket_name: acme-y}}
+"
+    );
+    insta::assert_snapshot!(rendered_with(&text, &in_staging()));
+}
+
+#[test]
+fn names_that_iam_does_not_tell_apart_are_refused_at_the_second() {
+    let role = |name: &str| format!("  - {{type: iam-role, name: {name}, allowed_services: [events.amazonaws.com]}}\n");
+    let roles = format!("{SERVICE}{}{}", role("worker"), role("Worker"));
+    insta::assert_snapshot!(rendered(&roles));
+    // A user and a role may have one name, but each of them makes a policy that has it too.
+    let policies = format!("{SERVICE}{}  - {{type: iam-user, name: WORKER}}\n", role("worker"));
+    insta::assert_snapshot!(rendered_with(&policies, &in_staging()));
+    // Queues are told apart.
+    let queues = format!("{SERVICE}  - {{type: sqs, name: jobs}}\n  - {{type: sqs, name: Jobs}}\n");
+    assert_eq!(rendered_with(&queues, &in_staging()), "accepted\n");
+}
+
+#[test]
+fn modules_of_one_name_are_reported_as_such_only() {
+    let text = format!("{SERVICE}  - {{type: iam-user, name: ops}}\n  - {{type: iam-user, name: ops}}\n");
+    let said = rendered_with(&text, &in_staging());
+    assert!(said.contains("duplicate-module") && !said.contains("duplicate-name"), "{said}");
+}

@@ -14,10 +14,11 @@ use proptest::strategy::Union;
 use serde_json::{Map, Value, json};
 
 /// Codes of diagnostics that the schema cannot express, and why.
-const PARSER_ONLY: [(&str, &str); 16] = [
+const PARSER_ONLY: [(&str, &str); 17] = [
     ("wrong-place", "a kind that belongs into the other kind of file"),
     ("second-module", "a kind of which a file may hold one"),
     ("duplicate-module", "names are unique over the whole file"),
+    ("duplicate-name", "names of resources are unique over the whole file, or further"),
     ("invalid-freeze", "days that exist, windows that end after they begin"),
     ("missing-module", "a kind that needs another module"),
     ("invalid-module", "rules between the inputs of a module"),

@@ -1,6 +1,7 @@
 //! `iam-role`: one role that Kubernetes services, other principals or AWS services may take.
 
-use crate::kind::{Default, Grants, Holds, Input, Kind, Letters, NameRule, Output, When, Wire};
+use super::shared::iam_name;
+use crate::kind::{Default, Grants, Holds, Input, Kind, Output, When, Wire};
 use crate::ty::{Pattern, Type};
 
 const SERVICE: &[Input] = &[
@@ -52,13 +53,7 @@ pub(crate) const KIND: Kind = Kind {
     outputs: &[Output::exported("role_arn", "ARN of the role")],
     grants: Grants::Nothing,
     holds: Holds::Permissions,
-    names: &[NameRule {
-        what: "IAM role",
-        limit: 64,
-        letters: Letters::Any,
-        name: |parts| Some(format!("{}-{}-{}", parts.environment, parts.layer, parts.module)),
-        input: None,
-    }],
+    names: &[iam_name("IAM role", 64), iam_name("IAM policy", 128)],
     check: Some(|check| {
         let given = ["allowed_k8s_services", "allowed_iams", "allowed_services"];
         if given.iter().all(|input| check.is_empty(input)) {

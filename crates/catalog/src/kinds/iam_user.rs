@@ -10,6 +10,6 @@ pub(crate) const KIND: Kind = Kind {
     inputs: &[EXTRA_POLICIES, LINKS],
     outputs: &[Output::exported("user_arn", "ARN of the user")],
     holds: Holds::Permissions,
-    names: &[iam_name("IAM user", 64)],
+    names: &[iam_name("IAM user", 64), iam_name("IAM policy", 128)],
     ..Kind::BLANK
 };

@@ -109,7 +109,7 @@ pub(crate) const KIND: Kind = Kind {
         NameRule {
             what: "role of the nodes",
             limit: 64,
-            letters: Letters::Any,
+            letters: Letters::Iam,
             name: |parts| Some(format!("lf-{}-eks-default-node-group", parts.layer)),
             input: None,
         },

@@ -60,7 +60,7 @@ pub(crate) const KIND: Kind = Kind {
         NameRule {
             what: "role of the nodes",
             limit: 64,
-            letters: Letters::Any,
+            letters: Letters::Iam,
             name: |parts| Some(format!("lf-{}-eks-{}-node-group", parts.layer, parts.module)),
             input: None,
         },

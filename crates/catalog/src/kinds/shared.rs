@@ -67,7 +67,7 @@ pub(crate) const OIDC_ARN: Wire = Wire::anywhere("openid_provider_arn", "k8s-clu
 
 /// `ENVIRONMENT-LAYER-MODULE`, for IAM.
 pub(crate) const fn iam_name(what: &'static str, limit: usize) -> NameRule {
-    NameRule { what, limit, letters: Letters::Any, name: environment_layer_module, input: None }
+    NameRule { what, limit, letters: Letters::Iam, name: environment_layer_module, input: None }
 }
 
 /// A Helm release is named after its layer and module.
@@ -79,7 +79,7 @@ pub(crate) const RELEASE: NameRule = NameRule {
     input: None,
 };
 
-pub(crate) fn environment_layer_module(parts: &NameParts<'_>) -> Option<String> {
+fn environment_layer_module(parts: &NameParts<'_>) -> Option<String> {
     Some(format!("{}-{}-{}", parts.environment, parts.layer, parts.module))
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Request;
 use super::links::links;
-use super::names::check_names;
+use super::names::{check_names, check_unique_names};
 use super::order::check_order;
 use super::placed::Placed;
 use super::references::{References, output_token};
@@ -73,6 +73,7 @@ pub(super) fn resolve<'a>(
     };
     unique(&known, report);
     let modules: Vec<Module> = known.iter().map(|(entry, kind)| module(&around, entry, kind, report)).collect();
+    check_unique_names(&around, &known, &modules, report);
     check_order(request.file, &modules, report);
     modules
 }

@@ -1,38 +1,26 @@
 //! Names that AWS and Kubernetes would refuse, found before anything is made.
 
-use landfall_config::{ModuleEntry, Report};
+use std::collections::BTreeMap;
+
+use landfall_config::{ModuleEntry, Report, Span};
 use serde_json::{Map, Value};
 
 use super::modules::Surroundings;
-use crate::kind::{Kind, Letters, NameParts, Place};
-use crate::layer::Scope;
+use crate::kind::{Kind, Letters, NameParts, NameRule, Place};
+use crate::layer::{Module, Scope};
 
 /// Reports names that are too long or have letters that are not allowed.
 pub(super) fn check_names(
     around: &Surroundings<'_>,
     entry: &ModuleEntry,
-    kind: &Kind,
+    kind: &'static Kind,
     inputs: &Map<String, Value>,
     report: &mut Report<'_>,
 ) {
     let layer = around.request.file.name.value.as_str();
-    let environment = match (around.request.environment, around.scope()) {
-        (Some(environment), _) => environment.name.as_str(),
-        (None, Scope::Environment) => layer,
-        // Some name of at least one character, when a service is checked without its environment.
-        (None, Scope::Service) => "…",
-    };
-    if kind.place == Place::Environment && around.scope() == Scope::Service {
-        return;
-    }
-    let parts = NameParts { environment, layer, module: &entry.name.value, inputs };
     let mut reported = Vec::new();
-    for rule in kind.names {
-        let Some(name) = (rule.name)(&parts) else { continue };
-        let (span, field) = match rule.input.and_then(|input| Some((entry.inputs.get(input)?.span, input))) {
-            Some((span, input)) => (span, entry.field(input)),
-            None => (entry.name.span, entry.field("name")),
-        };
+    for (rule, name) in names(around, entry, kind, inputs) {
+        let (span, field) = place(entry, rule);
         let (span, field) = if rule.input.is_none() && letters(layer, rule.letters).is_some() {
             (around.request.file.name.span, "name".to_owned())
         } else {
@@ -65,11 +53,77 @@ pub(super) fn check_names(
     }
 }
 
+/// Reports names that two modules give to the same sort of thing, at the second of them.
+pub(super) fn check_unique_names(
+    around: &Surroundings<'_>,
+    known: &[(&ModuleEntry, &'static Kind)],
+    modules: &[Module],
+    report: &mut Report<'_>,
+) {
+    let mut taken: BTreeMap<(&str, String), (&ModuleEntry, &Kind)> = BTreeMap::new();
+    for ((entry, kind), module) in known.iter().zip(modules) {
+        let mut reported = Vec::new();
+        for (rule, name) in names(around, entry, kind, &module.inputs) {
+            let (key, why) = match rule.letters {
+                Letters::Bucket => (("bucket", name.clone()), "a name belongs to one bucket"),
+                Letters::Iam => ((rule.what, name.to_lowercase()), "IAM does not tell upper from lower case"),
+                // Others follow from the names of modules, which differ, or get an end of their own.
+                Letters::Any | Letters::Lower | Letters::Identifier => continue,
+            };
+            let (first, of) = *taken.entry(key).or_insert((entry, kind));
+            let (span, field) = place(entry, rule);
+            // Modules of one name, and a second one of a kind that there is once, have been reported. One name may be
+            // that of several things.
+            let is_reported = first.name.value == entry.name.value || (kind.unique && of.name == kind.name);
+            if is_reported || reported.contains(&span) {
+                continue;
+            }
+            reported.push(span);
+            let (line, _) = report.source().position(place(first, rule).0.start);
+            report.push(
+                report
+                    .at(span, "duplicate-name", format!("a second {} would be named `{name}`", rule.what))
+                    .with_field(field)
+                    .with_label(format!("first on line {line}"))
+                    .with_help(format!("choose another name: {why}")),
+            );
+        }
+    }
+}
+
+/// The names of a module's resources that are known.
+fn names<'a>(
+    around: &'a Surroundings<'_>,
+    entry: &'a ModuleEntry,
+    kind: &'static Kind,
+    inputs: &'a Map<String, Value>,
+) -> impl Iterator<Item = (&'static NameRule, String)> + use<'a> {
+    let layer = around.request.file.name.value.as_str();
+    let environment = match (around.request.environment, around.scope()) {
+        (Some(environment), _) => environment.name.as_str(),
+        (None, Scope::Environment) => layer,
+        // Some name of at least one character, when a service is checked without its environment.
+        (None, Scope::Service) => "…",
+    };
+    let is_misplaced = kind.place == Place::Environment && around.scope() == Scope::Service;
+    let rules = if is_misplaced { &[] } else { kind.names };
+    let parts = NameParts { environment, layer, module: &entry.name.value, inputs };
+    rules.iter().filter_map(move |rule| Some((rule, (rule.name)(&parts)?)))
+}
+
+/// Where a name comes from: the input that the user gives it with, else the name of the module.
+fn place(entry: &ModuleEntry, rule: &NameRule) -> (Span, String) {
+    match rule.input.and_then(|input| Some((entry.inputs.get(input)?.span, input))) {
+        Some((span, input)) => (span, entry.field(input)),
+        None => (entry.name.span, entry.field("name")),
+    }
+}
+
 fn letters(name: &str, letters: Letters) -> Option<&'static str> {
     let lower = |extra: &str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || extra.contains(c));
     let trimmed = name.trim_matches(['-', '.']) == name;
     match letters {
-        Letters::Any => None,
+        Letters::Any | Letters::Iam => None,
         Letters::Lower if !lower("-") => Some("only lower case letters, digits and dashes are allowed"),
         Letters::Identifier if !lower("-") => Some("only lower case letters, digits and dashes are allowed"),
         Letters::Identifier if name.contains("--") => Some("two dashes in a row are not allowed"),

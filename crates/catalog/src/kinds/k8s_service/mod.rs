@@ -2,7 +2,7 @@
 
 mod rules;
 
-use super::shared::{AUTHORITY, CLUSTER, ENDPOINT, LINKS, OIDC_ARN, OIDC_URL, RELEASE, environment_layer_module};
+use super::shared::{AUTHORITY, CLUSTER, ENDPOINT, LINKS, OIDC_ARN, OIDC_URL, RELEASE, iam_name};
 use crate::kind::{Default, Holds, Input, Kind, Letters, NameRule, Need, Output};
 use crate::ty::{Enum, Pattern, Type};
 
@@ -177,7 +177,7 @@ pub(crate) const KIND: Kind = Kind {
             input: None,
         },
         RELEASE,
-        NameRule { what: "IAM role", limit: 64, letters: Letters::Any, name: environment_layer_module, input: None },
+        iam_name("IAM role", 64),
         NameRule {
             what: "ECR repository",
             limit: 256,
