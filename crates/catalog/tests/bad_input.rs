@@ -64,6 +64,59 @@ bad! {
 }
 
 #[test]
+fn what_is_no_policy_of_a_bucket() {
+    let statement = "{Effect: Deny, Principal: \"*\", Action: \"s3:*\", Resource: \"*\"}";
+    let policies = [
+        "\"{{ not json }}\"".to_owned(),
+        "\"[1]\"".to_owned(),
+        "[1]".to_owned(),
+        "5".to_owned(),
+        "{Version: \"2012-10-17\"}".to_owned(),
+        "{Statement: all}".to_owned(),
+        format!("{{Statement: [{statement}, none]}}"),
+        format!("{{Statement: [{statement}, {{Effect: allow, Principal: \"*\", Action: \"s3:*\", Resource: \"*\"}}]}}"),
+        "{Statement: {Effect: Allow, Action: \"s3:*\", NotAction: \"s3:Get*\", Principal: \"*\", Resource: \"*\"}}"
+            .to_owned(),
+    ];
+    let modules = policies.iter().enumerate().map(|(index, policy)| {
+        format!("  - name: b{index}\n    type: s3\n    bucket_name: acme-{index}\n    bucket_policy: {policy}\n")
+    });
+    insta::assert_snapshot!(rendered(&environment(&modules.collect::<String>())));
+}
+
+#[test]
+fn rules_for_other_origins_without_origins_or_methods() {
+    let rules =
+        ["{}", "{allowed_origins: [], allowed_methods: [GET]}", "{allowed_origins: [\"*\"], allowed_methods: }"];
+    let modules = rules.iter().enumerate().map(|(index, rule)| {
+        format!("  - name: b{index}\n    type: s3\n    bucket_name: acme-{index}\n    cors_rule: {rule}\n")
+    });
+    insta::assert_snapshot!(rendered(&environment(&modules.collect::<String>())));
+}
+
+#[test]
+fn policies_of_buckets_that_may_be_right() {
+    let reference = "${{module.q.queue_arn}}";
+    for policy in [
+        "~".to_owned(),
+        "{Statement: []}".to_owned(),
+        "{Statement: {Effect: Deny, NotPrincipal: \"*\", NotAction: \"s3:*\", NotResource: \"*\"}}".to_owned(),
+        "'{{\"Statement\": [{{\"Effect\": \"Allow\", \"Principal\": \"*\", \"Action\": \"s3:*\", \"Resource\": \"*\"}}]}}'"
+            .to_owned(),
+        format!("\"{reference}\""),
+        format!("{{Statement: \"{reference}\"}}"),
+        format!("{{Statement: [\"{reference}\"]}}"),
+        format!(
+            "{{Statement: [{{Effect: \"{reference}\", Principal: \"*\", Action: \"{reference}\", Resource: \"*\"}}]}}"
+        ),
+    ] {
+        let modules =
+            format!("  - {{name: q, type: sqs}}\n  - type: s3\n    bucket_name: acme\n    bucket_policy: {policy}\n");
+        assert_eq!(rendered(&environment(&modules)), "accepted\n", "{policy}");
+    }
+}
+
+#[test]
 fn service_in_the_cluster_with_every_mistake() {
     let text = service(
         "  - type: k8s-service
