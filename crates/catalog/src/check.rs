@@ -92,6 +92,12 @@ impl<'a> Check<'a, '_> {
             && self.file.modules.iter().any(|entry| entry.name.value == module)
     }
 
+    /// The entry of the file's module of that kind and name, as it is written.
+    pub(crate) fn module_of(&self, kind: &str, name: &str) -> Option<&'a ModuleEntry> {
+        let is_of_kind = self.modules.contains(&(kind, name));
+        self.file.modules.iter().find(|entry| is_of_kind && entry.name.value == name)
+    }
+
     /// The entry of the file's first module of a kind, as it is written.
     pub(crate) fn entry_of(&self, kind: &str) -> Option<&'a ModuleEntry> {
         let is_of = |entry: &&ModuleEntry| crate::kinds::by_type(&entry.ty.value).is_some_and(|of| of.name == kind);

@@ -59,6 +59,8 @@ bad! {
     mail_from_a_domain_that_is_not_delegated: environment("  - type: dns\n    domain: example.com\n  - type: ses\n");
     path_out_of_the_folder: environment("  - type: iam-policy\n    file: ../policy.json\n  - type: iam-policy\n    name: absolute\n    file: /etc/policy.json\n");
     distribution_of_nothing: environment("  - type: cloudfront-distribution\n    allowed_methods: [GET, POST]\n    acm_cert_arn: arn:aws:acm:eu-west-1:123456789012:certificate/1\n  - type: cloudfront-distribution\n    name: second\n    allowed_methods: [GET, POST]\n");
+    what_is_no_arn: environment("  - {type: sns, sqs_subscribers: [orders, \"arn:aws:sns:us-east-1:123456789012:events\"]}\n  - type: iam-role\n    allowed_iams: [root, \"arn:aws:s3:::acme\"]\n    extra_iam_policies: [AdministratorAccess]\n");
+    fifo_queues_of_a_standard_topic: environment("  - {type: sqs, name: q, fifo: true}\n  - {type: sns, name: t, sqs_subscribers: [\"${{module.q.queue_arn}}\", \"arn:aws:sqs:us-east-1:123456789012:other.fifo\", \"${{module.q.queue_id}}\"]}\n");
     role_for_nobody: environment("  - type: iam-role\n");
     chart_without_version: environment("  - type: base\n  - type: k8s-cluster\n  - type: helm-chart\n    chart: redis\n    repository: https://charts.example.com\n    values_file: a.yaml\n    values_files: [b.yaml]\n");
 }
@@ -114,6 +116,25 @@ fn policies_of_buckets_that_may_be_right() {
             format!("  - {{name: q, type: sqs}}\n  - type: s3\n    bucket_name: acme\n    bucket_policy: {policy}\n");
         assert_eq!(rendered(&environment(&modules)), "accepted\n", "{policy}");
     }
+}
+
+#[test]
+fn principals_and_queues_that_may_be_right() {
+    let reference = |output: &str| format!("\"${{{{module.{output}}}}}\"");
+    let (queue, fifo, role, policy) =
+        (reference("q.queue_arn"), reference("f.queue_arn"), reference("r.role_arn"), reference("p.policy_arn"));
+    let modules = format!(
+        "  - {{name: q, type: sqs}}
+  - {{name: f, type: sqs, fifo: true}}
+  - {{name: t, type: sns, sqs_subscribers: [{queue}, \"arn:aws-cn:sqs:cn-north-1:123456789012:orders\"]}}
+  - {{name: u, type: sns, fifo: true, sqs_subscribers: [{queue}, {fifo}]}}
+  - {{name: p, type: iam-policy, file: p.json}}
+  - {{name: r, type: iam-role, allowed_iams: [\"*\", \"210987654321\", \"arn:aws:iam::{{aws.account_id}}:root\"]}}
+  - {{name: s, type: iam-role, allowed_iams: [{role}], extra_iam_policies: [{policy}, \"arn:aws:iam::aws:policy/ReadOnlyAccess\"]}}
+"
+    );
+    assert_eq!(rendered(&environment(&modules)), "accepted\n");
+    assert_eq!(rendered(&service(&modules)), "accepted\n");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `iam-role`: one role that Kubernetes services, other principals or AWS services may take.
 
-use super::shared::iam_name;
+use super::shared::{EXTRA_POLICIES, iam_name};
 use crate::kind::{Default, Grants, Holds, Input, Kind, Output, When, Wire};
 use crate::ty::{Pattern, Type};
 
@@ -9,7 +9,15 @@ const SERVICE: &[Input] = &[
     Input::required("service_name", Type::Text, "Kubernetes service account, `*` for any"),
 ];
 
+/// What may stand under `AWS` in a trust policy
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>).
 const PRINCIPAL: Pattern = Pattern {
+    regex: "^(\\*|[0-9]{12}|arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[!-~]+)$",
+    what: "the ARN of a principal, an account id or `*`",
+    example: "arn:aws:iam::123456789012:role/admin",
+};
+
+const SERVICE_PRINCIPAL: Pattern = Pattern {
     regex: "^[a-z0-9.-]+\\.amazonaws\\.com(\\.cn)?$",
     what: "an AWS service principal",
     example: "events.amazonaws.com",
@@ -26,14 +34,19 @@ pub(crate) const KIND: Kind = Kind {
             Default::Texts(&[]),
             "Kubernetes service accounts that may take it",
         ),
-        Input::optional("allowed_iams", Type::TEXTS, Default::Texts(&[]), "ARNs of principals that may take it"),
+        Input::optional(
+            "allowed_iams",
+            Type::list(&Type::Pattern(&PRINCIPAL)),
+            Default::Texts(&[]),
+            "ARNs of principals that may take it",
+        ),
         Input::optional(
             "allowed_services",
-            Type::list(&Type::Pattern(&PRINCIPAL)),
+            Type::list(&Type::Pattern(&SERVICE_PRINCIPAL)),
             Default::Texts(&[]),
             "AWS services that may take it",
         ),
-        Input::optional("extra_iam_policies", Type::TEXTS, Default::Texts(&[]), "ARNs of policies to attach"),
+        EXTRA_POLICIES,
         Input::optional("links", Type::Links, Default::Texts(&[]), "Modules it may use"),
     ],
     wires: &[

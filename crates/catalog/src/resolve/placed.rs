@@ -172,11 +172,15 @@ fn push_inline(out: &mut String, value: &Value, span: Span, field: &str, report:
         Value::Null => {}
         Value::String(text) => out.push_str(text),
         Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
-        Value::Array(_) | Value::Object(_) => report.push(
-            report
-                .at(span, "invalid-reference", "this is a list or a mapping and cannot stand inside of a text")
-                .with_field(field)
-                .with_help("let the reference be the whole value"),
-        ),
+        Value::Array(_) | Value::Object(_) => {
+            report.push(
+                report
+                    .at(span, "invalid-reference", "this is a list or a mapping and cannot stand inside of a text")
+                    .with_field(field)
+                    .with_help("let the reference be the whole value"),
+            );
+            // What is left of the text is not judged as well.
+            out.push_str(References::UNRESOLVED);
+        }
     }
 }
