@@ -70,6 +70,8 @@ fn every_wrong_link() {
       - base
       - uploads: [delete]
       - uploads: read
+      - orders: publish
+      - carts: everything
       - orders: [{a: b}]
       - events: [publish, subscribe]
       - db: [read]
@@ -87,7 +89,7 @@ fn every_wrong_link() {
 #[test]
 fn links_that_no_role_can_hold() {
     let text = format!(
-        "{SERVICE}  - type: iam-role\n    name: worker\n    allowed_iams: [\"arn:aws:iam::123456789012:root\"]\n    links: [db, app]\n  - {{type: iam-user, links: uploads}}\n  \
+        "{SERVICE}  - type: iam-role\n    name: worker\n    allowed_iams: [\"arn:aws:iam::123456789012:root\"]\n    links: [db, app, worker]\n  - {{type: iam-user, links: uploads}}\n  \
          - {{type: sqs, name: lone, links: [db]}}\n  - {{type: k8s-service, name: app, image: nginx}}\n{TARGETS}"
     );
     insta::assert_snapshot!(rendered_with(&text, &in_staging()));

@@ -96,6 +96,10 @@ fn link(
         (Holds::PermissionsAndSecrets, Grants::Secrets(keys)) => {
             link.secrets = secrets(target, more, keys, field, span, report)?;
         }
+        _ if target == entry.name.value => {
+            error(report, span, field, &format!("`{target}` is linked to itself"), "remove the link");
+            return None;
+        }
         (holds, grants) => {
             let message = format!("a module of type {} cannot be linked from one of type {}", of.name, entry.ty.value);
             error(report, span, field, &message, &instead(holds, grants, target, of));
@@ -128,7 +132,12 @@ fn permissions(
     let default = || Some(default.iter().map(|word| (*word).to_owned()).collect());
     let Some(more) = more.filter(|more| !more.is_null()) else { return default() };
     let Some(items) = more.as_list() else {
-        error(report, more.span, field, "permissions are a list", &format!("write [{}]", words.join(", ")));
+        // All words would grant more than the one that was meant.
+        let help = match more.as_str().and_then(|word| words.iter().find(|known| **known == word)) {
+            Some(word) => format!("write [{word}]"),
+            None => format!("list what is needed of what a module of type {} grants: {}", of.name, words.join(", ")),
+        };
+        error(report, more.span, field, "permissions are a list", &help);
         return None;
     };
     if items.is_empty() {
