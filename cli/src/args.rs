@@ -245,7 +245,7 @@ pub struct EventsArgs {
 
 /// A layer.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  landfall outputs shop --json | jq -r .orders.queue_url")]
+#[command(after_help = "Example:\n  landfall outputs shop --json | jq -r .orders.queue_id")]
 pub struct LayerArgs {
     /// Layer.
     pub layer: String,

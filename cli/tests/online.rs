@@ -122,7 +122,7 @@ fn following_outside_of_a_terminal_writes_one_line_per_event_and_the_end() {
     let running = deployment(12, "running", json!({ "phase": "applying", "plan": plan_ref("low") }));
     let ended = deployment(12, "succeeded", json!({ "outcome": "changed", "plan": plan_ref("low") }));
     let created = run("orders", "sqs", "done", json!({ "counts": { "create": 1 } }));
-    let outputs = json!({ "outputs": { "orders": { "queue_url": "https://sqs/demo-shop-orders" } } });
+    let outputs = json!({ "outputs": { "orders": { "queue_id": "https://sqs/demo-shop-orders" } } });
     let installation = Installation::new()
         .answer("GET /layers/shop/deployments/12", 200, detail(&running, json!([])))
         .answer("GET /layers/shop/deployments/12", 200, detail(&ended, json!([created])))
