@@ -16,7 +16,7 @@ pub use denied::denials_together;
 pub use error::{Error, Kind, Leftover, Result, tolerate};
 pub use explain::Explain;
 pub use logs::start_log;
-pub use policy::{Effect, Policy, Statement};
+pub use policy::{Effect, Policy, Statement, whole_principal};
 pub use tags::{LAYER_TAG, MODULE_TAG, RESOURCE_TAG, Tags};
 pub use watch::{Calls, Fault, Mode, Watch};
 

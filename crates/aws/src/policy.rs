@@ -197,6 +197,13 @@ impl Statement {
     }
 }
 
+/// A principal as AWS answers it: the id of an account stands for the account's root
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-accounts>).
+pub fn whole_principal(who: &str, partition: &str) -> String {
+    let is_account = who.len() == 12 && who.bytes().all(|byte| byte.is_ascii_digit());
+    if is_account { format!("arn:{partition}:iam::{who}:root") } else { who.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,5 +219,12 @@ mod tests {
             {"aws:SourceAccount":"1"}},"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},
             "Resource":"arn:aws:sqs:eu-west-1:1:q","Sid":"Publish"},"Version":"2012-10-17"}"#;
         assert_eq!(Policy::parse(answered), Some(sent.document()));
+    }
+    #[test]
+    fn an_account_as_principal_is_its_root() {
+        assert_eq!(whole_principal("123456789012", "aws-cn"), "arn:aws-cn:iam::123456789012:root");
+        for other in ["*", "arn:aws:iam::123456789012:role/r", "1234"] {
+            assert_eq!(whole_principal(other, "aws"), other);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Who may take the role: Kubernetes service accounts through the cluster's OIDC provider, principals, AWS services.
 
-use landfall_aws::{Policy, Statement};
+use landfall_aws::{Policy, Statement, whole_principal};
 use landfall_engine::{Context, Error, Kind, Result};
 
 use crate::Inputs;
@@ -37,7 +37,8 @@ pub(crate) fn policy(inputs: &Inputs, cx: &Context) -> Result<Policy> {
         );
     }
     if !inputs.allowed_iams.is_empty() {
-        statements.push(Statement::allow(["sts:AssumeRole"]).sid("Principals").arns(inputs.allowed_iams.clone()));
+        let allowed = inputs.allowed_iams.iter().map(|who| whole_principal(who, &cx.partition));
+        statements.push(Statement::allow(["sts:AssumeRole"]).sid("Principals").arns(allowed));
     }
     if !inputs.allowed_services.is_empty() {
         statements.push(Statement::allow(["sts:AssumeRole"]).sid("Services").services(inputs.allowed_services.clone()));

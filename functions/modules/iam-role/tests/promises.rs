@@ -179,6 +179,12 @@ async fn services_are_trusted_only_when_asked_for() {
     assert_eq!(inline["Action"], json!(["iam:GetRole", "iam:PassRole"]));
     assert_eq!(inline["Resource"], json!([format!("arn:aws:iam::{}:role/{NAME}", world.account.id)]));
 
+    // As IAM answers it: the short form would differ from it in every plan.
+    let account = inputs(json!({ "allowed_iams": ["123456789012"] }));
+    deploy(&mut world, &account, &[]).await;
+    let trust = role(&world)["AssumeRolePolicyDocument"]["Statement"].clone();
+    assert_eq!(trust[0]["Principal"], json!({ "AWS": ["arn:aws:iam::123456789012:root"] }));
+
     let service = inputs(json!({ "allowed_services": ["events.amazonaws.com"] }));
     deploy(&mut world, &service, &[]).await;
     let trust = role(&world)["AssumeRolePolicyDocument"]["Statement"].clone();

@@ -1,6 +1,6 @@
 //! The bucket's policy: what the user wants, CloudFront of this account, nobody without TLS.
 
-use landfall_aws::{Policy, Statement};
+use landfall_aws::{Policy, Statement, whole_principal};
 use landfall_engine::{Context, Error, Kind, Result};
 use landfall_resources::{Bucket, tls_only};
 use serde_json::{Value, json};
@@ -78,8 +78,8 @@ fn with_whole_principals(mut statement: Value, cx: &Context) -> Value {
     for field in ["Principal", "NotPrincipal"] {
         let Some(accounts) = statement.get_mut(field).and_then(|principal| principal.get_mut("AWS")) else { continue };
         let whole = |who: &mut Value| {
-            if let Some(id) = who.as_str().filter(|id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit())) {
-                *who = json!(format!("arn:{}:iam::{id}:root", cx.partition));
+            if let Some(name) = who.as_str() {
+                *who = json!(whole_principal(name, &cx.partition));
             }
         };
         match accounts {
