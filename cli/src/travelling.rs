@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use landfall_config::{Diagnostic, ModuleEntry, Node, Source, Span, Yaml};
+use landfall_config::{Diagnostic, ModuleEntry, Node, Source, Span, Yaml, is_secret_field};
 
 use crate::error::{Exit, Failure, file_failure};
 
@@ -14,7 +14,11 @@ pub fn absent(file: &Path, source: &Source, entry: &ModuleEntry, path: &str) -> 
         return None;
     }
     let (input, span) = place_of(entry, path);
-    let what = Diagnostic::new(source, span, "missing-file", format!("there is no {}", place.display()));
+    // Somebody may have put the key where the path of its file belongs.
+    let is_secret = is_secret_field(input);
+    let message =
+        if is_secret { "there is no such file".to_owned() } else { format!("there is no {}", place.display()) };
+    let what = Diagnostic::new(source, span, "missing-file", message);
     Some(what.with_field(entry.field(input)).with_help("the path is relative to this file"))
 }
 

@@ -105,8 +105,9 @@ pub enum Support {
 
 /// Regular expression of an IPv4 range.
 pub(crate) const CIDR: &str = "^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])/(3[0-2]|[12]?[0-9])$";
-/// Regular expression of a relative path. That no part of it is `..` is checked beside it.
-pub(crate) const PATH: &str = r"^[^/\\~{][^\\]*$";
+/// Regular expression of a relative path. That no part of it is `..` is checked beside it. It has one line: a key that
+/// somebody put where the path of its file belongs has more.
+pub(crate) const PATH: &str = r"^[^/\\~{\n][^\\\n]*$";
 
 impl Type {
     /// A list of any length.

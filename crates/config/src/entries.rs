@@ -3,6 +3,7 @@
 use crate::classify::placeholder_help;
 use crate::diagnostic::Report;
 use crate::file::{EnvironmentRef, InputVariable, ModuleEntry, Spanned, default_module_name};
+use crate::mask::is_secret_field;
 use crate::nearest;
 use crate::source::Span;
 use crate::yaml::{Entry, Map, Node, Yaml};
@@ -194,7 +195,7 @@ fn merged_variables(map: &Map, field: &str, report: &mut Report<'_>) -> Map {
         for entry in &values.entries {
             if matches!(entry.value.value, Yaml::List(_) | Yaml::Map(_)) {
                 let path = format!("{field}.{key}.{}", entry.key);
-                let message = format!("expected text, a number or a boolean, found {}", entry.value.describe());
+                let message = format!("expected text, a number or a boolean, found {}", entry.value.describe_at(&path));
                 let diagnostic = report.at(entry.value.span, "wrong-type", message).with_field(path);
                 report.push(diagnostic.with_help("a variable holds one value; write lists into the module itself"));
                 continue;
@@ -249,12 +250,13 @@ pub(crate) fn spanned_text(node: &Node, field: &str, report: &mut Report<'_>) ->
         return Some(Spanned::new(text.to_owned(), node.span));
     }
     let help = match (&node.value, node.unquoted_reference(report.source())) {
+        _ if is_secret_field(field) => None,
         (_, Some(text)) => Some(format!("text with braces has to stand in quotes: \"{text}\"")),
         (Yaml::Int { raw, .. } | Yaml::Float { raw, .. }, _) => Some(format!("put it in quotes: \"{raw}\"")),
         (Yaml::Bool(value), _) => Some(format!("put it in quotes: \"{value}\"")),
         _ => None,
     };
-    let message = format!("expected a string, found {}", node.describe());
+    let message = format!("expected a string, found {}", node.describe_at(field));
     report.push(report.at(node.span, "wrong-type", message).with_field(field).with_help_if(help));
     None
 }
@@ -279,7 +281,7 @@ fn required_text(owner: Span, map: &Map, field: &str, key: &str, report: &mut Re
 fn mapping<'n>(node: &'n Node, field: &str, report: &mut Report<'_>) -> Option<&'n Map> {
     let map = node.as_map();
     if map.is_none() {
-        let message = format!("expected a mapping, found {}", node.describe());
+        let message = format!("expected a mapping, found {}", node.describe_at(field));
         report
             .push(report.at(node.span, "wrong-type", message).with_field(field).with_help("write `key: value` pairs"));
     }
@@ -289,7 +291,7 @@ fn mapping<'n>(node: &'n Node, field: &str, report: &mut Report<'_>) -> Option<&
 fn list<'n>(node: &'n Node, field: &str, help: &str, report: &mut Report<'_>) -> Option<&'n [Node]> {
     let items = node.as_list();
     if items.is_none() {
-        let message = format!("expected a list, found {}", node.describe());
+        let message = format!("expected a list, found {}", node.describe_at(field));
         report.push(report.at(node.span, "wrong-type", message).with_field(field).with_help(help));
     }
     items

@@ -24,6 +24,7 @@ mod yaml;
 pub use classify::{classify, classify_documents};
 pub use diagnostic::{Diagnostic, Diagnostics, Report, Severity};
 pub use file::{EnvironmentRef, File, FileScope, InputVariable, LayerFile, ModuleEntry, Spanned, default_module_name};
+pub use mask::{is_secret_field, is_secret_name};
 pub use source::{Limits, Source, Span};
 pub use template::{Note, Reference, Segment, Template, TemplateError};
 pub use yaml::{Entry, Map, Node, Yaml, documents};

@@ -17,8 +17,9 @@ impl Diagnostics {
     /// Renders all diagnostics, with terminal colours or without, wrapped to a width in characters.
     pub fn render(&self, color: bool, width: usize) -> String {
         let mut out = String::new();
+        let excerpts = self.source().map(Excerpts::of);
         for item in self.items().iter().take(SHOWN) {
-            out.push_str(&item.render(self.source(), color, width));
+            out.push_str(&item.rendered(excerpts.as_ref(), color, width));
             out.push('\n');
         }
         let hidden = self.items().len().saturating_sub(SHOWN) + self.omitted();
@@ -46,19 +47,35 @@ impl Diagnostics {
 impl Diagnostic {
     /// Renders one diagnostic; the source line is shown where the text is given.
     pub fn render(&self, source: Option<&Source>, color: bool, width: usize) -> String {
+        self.rendered(source.map(Excerpts::of).as_ref(), color, width)
+    }
+
+    fn rendered(&self, excerpts: Option<&Excerpts<'_>>, color: bool, width: usize) -> String {
         let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme)
             .with_width(width.max(NARROWEST))
             .with_links(false)
             .with_context_lines(1)
             .with_break_words(false);
-        let shown = Shown::of(self, source);
+        let shown = Shown::of(self, excerpts);
         let mut out = String::new();
         match handler.render_report(&mut out, &shown) {
             Ok(()) => out,
             // Rendering to a string fails only when a span is outside of the text: say it plainly instead.
             Err(_) => format!("{self}\n"),
         }
+    }
+}
+
+/// A source and what may be shown of its text.
+struct Excerpts<'a> {
+    source: &'a Source,
+    text: String,
+}
+
+impl<'a> Excerpts<'a> {
+    fn of(source: &'a Source) -> Self {
+        Self { source, text: masked(source) }
     }
 }
 
@@ -69,14 +86,15 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn of(diagnostic: &'a Diagnostic, source: Option<&Source>) -> Self {
-        let excerpt =
-            source.filter(|source| source.name == diagnostic.file && is_showable(source, diagnostic)).map(|source| {
+    fn of(diagnostic: &'a Diagnostic, excerpts: Option<&Excerpts<'_>>) -> Self {
+        let excerpt = excerpts
+            .filter(|of| of.source.name == diagnostic.file && is_showable(of.source, diagnostic))
+            .map(|Excerpts { source, text }| {
                 let span = source.first_line_of(diagnostic.span);
                 // An empty place, for example the end of the file, is marked by one character.
                 let length = (span.end - span.start).max(usize::from(span.start < source.text.len()));
                 let label = LabeledSpan::new(diagnostic.label.clone(), span.start, length);
-                (NamedSource::new(&source.name, masked(&source.text)), label)
+                (NamedSource::new(&source.name, text.clone()), label)
             });
         Self { diagnostic, excerpt }
     }

@@ -61,6 +61,26 @@ fn five_errors_are_reported_at_once() {
 }
 
 #[test]
+fn a_secret_is_not_told_where_the_file_is_no_yaml_either() {
+    for line in [
+        "password: {hunter}x",
+        "password: {hunter",
+        "token: \"hunter\n      hunter",
+        "password: hunter: hunter",
+        "password: \"hunter\" hunter",
+        "password:\n      - hunter\n     hunter: [",
+        "\"password\":\"hunter\": {",
+        "password: *hunter",
+        "password: @hunter",
+        "password: 99999999999999999999\n    a: [",
+    ] {
+        let text = format!("{ENVIRONMENT}modules:\n  - type: sqs\n    {line}\n    name: x\n");
+        let told = rendered(text.as_bytes());
+        assert!(!told.contains("hunter") && !told.contains("999"), "{line}: {told}");
+    }
+}
+
+#[test]
 fn yaml_without_the_keys_of_a_layer_is_a_support_file() {
     for text in ["replicas: 3\n", "- a\n- b\n", "just text", "{\"Version\": \"2012-10-17\"}", "a: !Ref b\n---\nb: 1\n"]
     {

@@ -199,7 +199,11 @@ fn secrets(
                 names.insert(entry.key.clone(), name.to_owned());
             }
             _ if keys.contains(&entry.key.as_str()) => {
-                let message = format!("the variable for `{}` is a name, found {}", entry.key, entry.value.describe());
+                let message = format!(
+                    "the variable for `{}` is a name, found {}",
+                    entry.key,
+                    entry.value.describe_at(&entry.key)
+                );
                 error(report, entry.value.span, field, &message, "give it a name in quotes");
             }
             _ => error(report, entry.key_span, field, &format!("`{}` is none of its secrets", entry.key), &help),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_config::{FileScope, ModuleEntry, Report, nearest};
+use landfall_config::{FileScope, ModuleEntry, Report, is_secret_name, nearest};
 use serde_json::{Map, Value};
 
 use super::Request;
@@ -162,6 +162,7 @@ fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, r
     };
     let mut inputs = Map::new();
     let mut defaults = BTreeMap::new();
+    let mut hidden = Vec::new();
     let pinned = around.request.pinned.get(name);
     for input in kind.inputs {
         let field = entry.field(input.name);
@@ -179,6 +180,10 @@ fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, r
                 // What does not fit has been reported; the rules of the kind then see something unknown.
                 let value = fit(&placed, &input.ty, &field, report).unwrap_or_else(References::unresolved);
                 inputs.insert(input.name.to_owned(), value);
+                if placed.holds_secret() && !is_secret_name(input.name) {
+                    let shown = fit(&placed.without_secrets(), &input.ty, &field, &mut Report::new(report.source()));
+                    hidden.push((input.name, shown.unwrap_or_else(References::unresolved)));
+                }
             }
             None if input.required => {
                 report.push(
@@ -204,10 +209,13 @@ fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, r
     needs.extend(links.iter().map(|link| link.target.clone()));
     depends_on(around, entry, &mut needs, report);
     kind_needs(around, kind, entry, &mut needs, report);
+    // What the rules see they may tell. A rule for an input that is named like a secret knows that.
+    let mut seen = inputs.clone();
+    seen.extend(hidden.into_iter().map(|(name, value)| (name.to_owned(), value)));
     if let Some(rule) = kind.check {
         rule(&mut Check {
             entry,
-            inputs: &inputs,
+            inputs: &seen,
             scope: around.scope(),
             modules: &around.modules,
             environment: around.request.environment,
@@ -215,7 +223,7 @@ fn module(around: &Surroundings<'_>, entry: &ModuleEntry, kind: &'static Kind, r
             report,
         });
     }
-    check_names(around, entry, kind, &inputs, report);
+    check_names(around, entry, kind, &seen, report);
     let (line, _) = report.source().position(entry.span.start);
     Module {
         name: name.to_owned(),

@@ -1,6 +1,8 @@
 //! Values of the file after interpolation, each with its place.
 
-use landfall_config::{Node, Report, Segment, Source, Span, Template, Yaml};
+use landfall_config::{
+    Node, Reference, Report, Segment, Source, Span, Template, Yaml, is_secret_field, is_secret_name,
+};
 use serde_json::Value;
 
 use super::references::References;
@@ -12,6 +14,8 @@ pub(super) struct Placed {
     pub(super) value: What,
     /// The value came out of a reference: text of digits may then stand for a number.
     pub(super) is_substituted: bool,
+    /// The value of a secret's key, or made with a variable of such a name: no diagnostic says what it is.
+    pub(super) is_secret: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -29,34 +33,51 @@ impl Placed {
     /// Interpolates a node. What cannot be resolved is reported and left as an unknown text, so that the rest of the
     /// module is still checked.
     pub(super) fn of(node: &Node, field: &str, references: &mut References<'_>, report: &mut Report<'_>) -> Self {
+        Self::under(node, field, is_secret_field(field), references, report)
+    }
+
+    /// The same for a value under a key of which it is known whether it is the key of a secret.
+    fn under(
+        node: &Node,
+        field: &str,
+        is_secret: bool,
+        references: &mut References<'_>,
+        report: &mut Report<'_>,
+    ) -> Self {
         let value = match &node.value {
             Yaml::Null => What::Null,
             Yaml::Bool(value) => What::Bool(*value),
             Yaml::Int { value, .. } => What::Int(*value),
             Yaml::Float { value, .. } => What::Float(*value),
-            Yaml::String(text) => return interpolated(text, node, field, references, report),
+            Yaml::String(text) => return interpolated(text, node, field, is_secret, references, report),
             Yaml::List(items) => What::List(
                 items
                     .iter()
                     .enumerate()
-                    .map(|(index, item)| Self::of(item, &format!("{field}[{index}]"), references, report))
+                    .map(|(index, item)| Self::under(item, &format!("{field}[{index}]"), is_secret, references, report))
                     .collect(),
             ),
-            Yaml::Map(map) => What::Map(
-                map.entries
-                    .iter()
-                    .map(|entry| {
-                        let path = format!("{field}.{}", entry.key);
-                        (entry.key.clone(), entry.key_span, Self::of(&entry.value, &path, references, report))
-                    })
-                    .collect(),
-            ),
+            Yaml::Map(map) => {
+                // `{name: DB_PASSWORD, value: …}` is the value of a secret, too.
+                let is_named = map.get("name").and_then(Node::as_str).is_some_and(is_secret_name);
+                What::Map(
+                    map.entries
+                        .iter()
+                        .map(|entry| {
+                            let path = format!("{field}.{}", entry.key);
+                            let is_secret = is_secret || is_secret_name(&entry.key) || is_named && entry.key == "value";
+                            let value = Self::under(&entry.value, &path, is_secret, references, report);
+                            (entry.key.clone(), entry.key_span, value)
+                        })
+                        .collect(),
+                )
+            }
         };
-        Self { span: node.span, value, is_substituted: false }
+        Self { span: node.span, value, is_substituted: false, is_secret }
     }
 
     /// A value that came out of a reference: everything in it has the place of the reference.
-    fn from_json(value: &Value, span: Span) -> Self {
+    fn from_json(value: &Value, span: Span, is_secret: bool) -> Self {
         let what = match value {
             Value::Null => What::Null,
             Value::Bool(value) => What::Bool(*value),
@@ -65,12 +86,14 @@ impl Placed {
                 None => What::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
             Value::String(text) => What::Text(text.clone()),
-            Value::Array(items) => What::List(items.iter().map(|item| Self::from_json(item, span)).collect()),
-            Value::Object(map) => {
-                What::Map(map.iter().map(|(key, value)| (key.clone(), span, Self::from_json(value, span))).collect())
+            Value::Array(items) => {
+                What::List(items.iter().map(|item| Self::from_json(item, span, is_secret)).collect())
             }
+            Value::Object(map) => What::Map(
+                map.iter().map(|(key, value)| (key.clone(), span, Self::from_json(value, span, is_secret))).collect(),
+            ),
         };
-        Self { span, value: what, is_substituted: true }
+        Self { span, value: what, is_substituted: true, is_secret }
     }
 
     /// Whether it is nothing.
@@ -82,6 +105,34 @@ impl Placed {
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         let What::Map(entries) = &self.value else { return None };
         entries.iter().find(|(known, ..)| known == key).map(|(_, _, value)| value)
+    }
+
+    /// Whether it is a secret or holds one.
+    pub(super) fn holds_secret(&self) -> bool {
+        self.is_secret
+            || match &self.value {
+                What::List(items) => items.iter().any(Self::holds_secret),
+                What::Map(entries) => entries.iter().any(|(.., value)| value.holds_secret()),
+                _ => false,
+            }
+    }
+
+    /// The value with something unknown in the place of every secret.
+    pub(super) fn without_secrets(&self) -> Self {
+        let value = match &self.value {
+            What::List(items) => What::List(items.iter().map(Self::without_secrets).collect()),
+            What::Map(entries) => What::Map(
+                entries.iter().map(|(key, span, value)| (key.clone(), *span, value.without_secrets())).collect(),
+            ),
+            _ if self.is_secret => What::Text(References::UNRESOLVED.to_owned()),
+            other => other.clone(),
+        };
+        Self { value, ..*self }
+    }
+
+    /// The value as a message names it.
+    pub(super) fn named(&self, text: &str) -> String {
+        if self.is_secret { "the value".to_owned() } else { format!("`{text}`") }
     }
 
     /// The value without places.
@@ -105,6 +156,10 @@ impl Placed {
             What::Null => "nothing (null)".to_owned(),
             What::List(_) => "a list".to_owned(),
             What::Map(_) => "a mapping".to_owned(),
+            What::Text(_) if self.is_secret => "a string".to_owned(),
+            What::Bool(_) if self.is_secret => "a boolean".to_owned(),
+            What::Int(_) if self.is_secret => "an integer".to_owned(),
+            What::Float(_) if self.is_secret => "a number".to_owned(),
             What::Text(text) => {
                 format!("the string \"{}\"", text.chars().take(60).collect::<String>().replace('\n', " "))
             }
@@ -125,19 +180,32 @@ fn interpolated(
     text: &str,
     node: &Node,
     field: &str,
+    mut is_secret: bool,
     references: &mut References<'_>,
     report: &mut Report<'_>,
 ) -> Placed {
-    let plain = |value: String, is_substituted| Placed { span: node.span, value: What::Text(value), is_substituted };
+    let plain = |value: String, is_substituted, is_secret| Placed {
+        span: node.span,
+        value: What::Text(value),
+        is_substituted,
+        is_secret,
+    };
     let template = match Template::parse(text) {
         Ok(template) => template,
+        Err(_) if is_secret => {
+            // Which part of it is taken for a reference is a part of the secret.
+            let message = "what stands in braces here is not a reference";
+            let help = "for a brace in the text write {{ and }}, better write the ARN of a secret";
+            report.push(report.at(node.span, "invalid-reference", message).with_field(field).with_help(help));
+            return plain(References::UNRESOLVED.to_owned(), true, true);
+        }
         Err(errors) => {
             for error in errors {
                 let span = node.span_within(report.source(), error.range);
                 report
                     .push(report.at(span, "invalid-reference", error.message).with_field(field).with_help(error.help));
             }
-            return plain(References::UNRESOLVED.to_owned(), true);
+            return plain(References::UNRESOLVED.to_owned(), true, false);
         }
     };
     for note in &template.notes {
@@ -154,16 +222,17 @@ fn interpolated(
             Segment::Literal(text) => out.push_str(&text),
             Segment::Ref { reference, range } => {
                 is_substituted = true;
+                is_secret |= matches!(&reference, Reference::Variable(name) if is_secret_name(name));
                 let span = node.span_within(report.source(), range);
                 let value = references.value(&reference, span, field, report);
                 if is_whole {
-                    return Placed::from_json(&value, node.span);
+                    return Placed::from_json(&value, node.span, is_secret);
                 }
                 push_inline(&mut out, &value, span, field, report);
             }
         }
     }
-    plain(out, is_substituted)
+    plain(out, is_substituted, is_secret)
 }
 
 /// A value in the middle of a text.

@@ -262,17 +262,22 @@ fn word(placed: &Placed, ty: &Type, choice: &Enum, field: &str, report: &mut Rep
     }
     if let Some((_, now)) = choice.former.iter().find(|(former, _)| *former == text) {
         let warning = report
-            .at(placed.span, "former-value", format!("`{text}` is no longer offered by AWS and is read as `{now}`"))
+            .at(
+                placed.span,
+                "former-value",
+                format!("{} is no longer offered by AWS and is read as `{now}`", placed.named(&text)),
+            )
             .with_field(field)
             .with_help(format!("write `{now}`"));
         report.push(warning.warning());
         return Some(Value::from(*now));
     }
-    let help = match nearest(&text, choice.words.iter().copied()) {
+    let near = nearest(&text, choice.words.iter().copied()).filter(|_| !placed.is_secret);
+    let help = match near {
         Some(known) => format!("did you mean `{known}`? Known are {}", crate::ty::one_of(choice.words)),
         None => format!("use {}", crate::ty::one_of(choice.words)),
     };
-    push(report, placed, "invalid-value", format!("`{text}` is not one of the values"), field, help);
+    push(report, placed, "invalid-value", format!("{} is not one of the values", placed.named(&text)), field, help);
     None
 }
 
@@ -281,7 +286,11 @@ fn version(placed: &Placed, ty: &Type, versions: &Versions, field: &str, report:
         && let Some((_, now)) = versions.former.iter().find(|(former, _)| *former == text)
     {
         let warning = report
-            .at(placed.span, "former-value", format!("`{text}` is a notation of former times and is read as `{now}`"))
+            .at(
+                placed.span,
+                "former-value",
+                format!("{} is a notation of former times and is read as `{now}`", placed.named(&text)),
+            )
             .with_field(field)
             .with_help(format!("write \"{now}\""));
         report.push(warning.warning());
@@ -289,17 +298,18 @@ fn version(placed: &Placed, ty: &Type, versions: &Versions, field: &str, report:
     }
     let value = of_form(placed, ty, versions.form.regex, field, report)?;
     let written = value.as_str().unwrap_or_default();
+    let shown = if placed.is_secret { "the version" } else { written };
     match (versions.support)(written) {
         Support::Offered => {}
         Support::Fading(why) => {
             let warning = report
-                .at(placed.span, "fading-version", format!("{written} {why}"))
+                .at(placed.span, "fading-version", format!("{shown} {why}"))
                 .with_field(field)
                 .with_help(versions.instead);
             report.push(warning.warning());
         }
         Support::Gone(why) => {
-            push(report, placed, "gone-version", format!("{written} {why}"), field, versions.instead);
+            push(report, placed, "gone-version", format!("{shown} {why}"), field, versions.instead);
             return None;
         }
     }
@@ -321,7 +331,7 @@ fn of_form(placed: &Placed, ty: &Type, regex: &str, field: &str, report: &mut Re
         }
         _ => ("an IPv4 range", "for example `10.0.0.0/16`".to_owned()),
     };
-    push(report, placed, "invalid-value", format!("`{shown}` is not {what}"), field, help);
+    push(report, placed, "invalid-value", format!("{} is not {what}", placed.named(&shown)), field, help);
     None
 }
 
@@ -337,7 +347,8 @@ fn within(
     if (min..=max).contains(&value) {
         return Some(Value::from(value));
     }
-    let message = format!("{value} is out of range");
+    let shown = if placed.is_secret { "the value".to_owned() } else { value.to_string() };
+    let message = format!("{shown} is out of range");
     push(report, placed, "invalid-value", message, field, format!("give {}", ty.describe()));
     None
 }
@@ -350,6 +361,7 @@ fn wrong(placed: &Placed, ty: &Type, field: &str, report: &mut Report<'_>) -> Op
         Type::Text | Type::NonEmpty | Type::Pattern(_) | Type::Version(_) | Type::Enum(_) | Type::Cidr | Type::Path
     );
     let help = match &placed.value {
+        _ if placed.is_secret => None,
         What::Int(_) | What::Float(_) | What::Bool(_) if wants_text => Some(format!("put it in quotes: \"{written}\"")),
         What::Map(entries)
             if written.starts_with('{') && entries.len() == 1 && matches!(entries[0].2.value, What::Null) =>

@@ -30,7 +30,8 @@ pub fn documents(source: &Source, report: &mut Report<'_>) -> Vec<Node> {
     builder.documents
 }
 
-fn parser_options(source: &Source) -> Options {
+/// How YAML is parsed: within the limits of the source.
+pub(crate) fn parser_options(source: &Source) -> Options {
     let depth = source.limits.depth;
     let mut options = options! { flow_nesting_limit: depth, block_nesting_limit: depth };
     options.set_emit_comments(false);
@@ -118,7 +119,8 @@ impl<'s> Builder<'s> {
             scalar::resolve(text).unwrap_or_else(|| {
                 report.push(
                     report
-                        .at(span, "number-too-large", format!("the integer {text} is too large"))
+                        // Not which one: it may be a secret.
+                        .at(span, "number-too-large", "this integer is too large")
                         .with_help("put it in quotes if it is meant as text"),
                 );
                 Yaml::String(text.to_owned())

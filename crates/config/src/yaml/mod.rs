@@ -7,7 +7,9 @@ mod scalar;
 use serde_json::Value;
 
 pub use build::documents;
+pub(crate) use build::parser_options;
 
+use crate::mask::is_secret_field;
 use crate::source::{Source, Span};
 
 /// A value and its place.
@@ -133,6 +135,21 @@ impl Node {
             Yaml::String(text) => format!("the string \"{}\"", shortened(text)),
             Yaml::List(_) => "a list".to_owned(),
             Yaml::Map(_) => "a mapping".to_owned(),
+        }
+    }
+
+    /// What the value of a field is, in the same words: what a secret is, and not which one, where the path of the field
+    /// says that it is one.
+    pub fn describe_at(&self, field: &str) -> String {
+        if !is_secret_field(field) {
+            return self.describe();
+        }
+        match &self.value {
+            Yaml::Bool(_) => "a boolean".to_owned(),
+            Yaml::Int { .. } => "an integer".to_owned(),
+            Yaml::Float { .. } => "a number".to_owned(),
+            Yaml::String(_) => "a string".to_owned(),
+            Yaml::Null | Yaml::List(_) | Yaml::Map(_) => self.describe(),
         }
     }
 

@@ -3,6 +3,7 @@
 use serde_saphyr::granit_parser::{ErrorKind, ScanError};
 
 use crate::diagnostic::Diagnostic;
+use crate::mask::masked;
 use crate::source::{Source, Span};
 
 /// The diagnostic for a syntax error.
@@ -25,7 +26,7 @@ pub(super) fn syntax(source: &Source, error: &ScanError) -> Diagnostic {
         ErrorKind::UnknownAnchor => at("unknown-alias", "this alias names an anchor that is not defined".to_owned())
             .with_help("define it before its use with &NAME, or put the value in quotes if the * is part of a text"),
         kind => at("yaml-syntax", format!("this is not valid YAML: {}", plain(&kind.to_string())))
-            .with_help(hint(kind, source.line(line))),
+            .with_help(hint(kind, source, line)),
     }
 }
 
@@ -51,10 +52,15 @@ fn plain(message: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_lowercase().collect::<String>() + chars.as_str())
 }
 
-fn hint(kind: &ErrorKind, line: &str) -> String {
+fn hint(kind: &ErrorKind, source: &Source, number: usize) -> String {
+    let line = source.line(number);
     let value = line.split_once(": ").map_or(line, |(_, value)| value).trim();
     if value.starts_with('{') && !value.ends_with('}') || value.starts_with("{{") {
-        return format!("text that begins with a brace has to stand in quotes: \"{}\"", value.replace('"', "\\\""));
+        let rule = "text that begins with a brace has to stand in quotes";
+        // A line of which something is masked in the excerpt is not repeated either.
+        let shown =
+            masked(source).split('\n').nth(number.saturating_sub(1)).is_some_and(|shown| shown.starts_with(line));
+        return if shown { format!("{rule}: \"{}\"", value.replace('"', "\\\"")) } else { rule.to_owned() };
     }
     match kind {
         ErrorKind::UnclosedQuotedScalar => "close the quotes",
