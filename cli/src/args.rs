@@ -139,6 +139,7 @@ Examples:
   landfall validate layers/*.yaml --json | jq '.[].diagnostics[].message'
 
 For a service the files of the environments that it lists are read too.
+--json gives at most 200 diagnostics of a file; `omitted` says how many more there are.
 Ends with 2 when a file is not valid.")]
 pub struct ValidateArgs {
     /// Layer files.

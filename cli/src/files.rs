@@ -29,6 +29,8 @@ pub struct Checked {
     pub is_support: bool,
     /// Errors and warnings, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
+    /// How many more there are than these.
+    pub omitted: usize,
     /// Paths that the layer refers to, relative to the file.
     pub refers_to: Vec<String>,
     source: Option<Source>,
@@ -44,7 +46,7 @@ impl Checked {
     pub fn rendered(&self, ui: &Ui) -> String {
         let color = ui.paint == landfall_plan::Paint::Color;
         Diagnostics::from_items(self.diagnostics.clone(), self.source.clone())
-            .map(|diagnostics| diagnostics.render(color, ui.width))
+            .map(|diagnostics| diagnostics.with_omitted(self.omitted).render(color, ui.width))
             .unwrap_or_default()
     }
 
@@ -62,11 +64,16 @@ impl Checked {
     }
 
     fn rendered_plainly(&self, ui: &Ui) -> String {
-        let count = self.diagnostics.iter().filter(|item| item.severity == Severity::Error).count();
         if ui.json {
-            let lines: Vec<String> = self.diagnostics.iter().map(ToString::to_string).collect();
+            let mut lines: Vec<String> = self.diagnostics.iter().map(ToString::to_string).collect();
+            if self.omitted > 0 {
+                lines.push(format!("… and {} more", self.omitted));
+            }
             return lines.join("\n");
         }
+        let kept = self.diagnostics.iter().filter(|item| item.severity == Severity::Error).count();
+        // While a warning is kept, no error is left out.
+        let count = if kept == self.diagnostics.len() { kept + self.omitted } else { kept };
         format!("{} is not valid: {}\n\n{}", self.name, crate::ui::counted(count, "error"), self.rendered(ui))
     }
 }
@@ -80,6 +87,7 @@ pub fn check(path: &Path, choice: Option<&str>) -> Checked {
         layer: None,
         is_support: false,
         diagnostics: Vec::new(),
+        omitted: 0,
         refers_to: Vec::new(),
         source: None,
     };
@@ -101,29 +109,24 @@ pub fn check(path: &Path, choice: Option<&str>) -> Checked {
     let mut report = Report::new(&source);
     match classify_documents(&source, &mut report) {
         Some(File::Layer(layer)) => {
-            let items = resolve_everywhere(path, &layer, &source, choice, &mut checked.refers_to);
-            checked.diagnostics.extend(items);
-            checked.layer = Some(layer);
+            resolve_everywhere(path, layer, &source, choice, &mut checked);
         }
         Some(File::Support) => checked.is_support = true,
         None => {}
     }
+    checked.omitted += report.omitted();
     checked.diagnostics.extend(report.into_items());
-    let sorted = Diagnostics::from_items(std::mem::take(&mut checked.diagnostics), None);
-    checked.diagnostics = sorted.map(Diagnostics::into_items).unwrap_or_default();
+    if let Some(sorted) = Diagnostics::from_items(std::mem::take(&mut checked.diagnostics), None) {
+        checked.omitted += sorted.omitted();
+        checked.diagnostics = sorted.into_items();
+    }
     checked.source = Some(source);
     checked
 }
 
 /// Resolves a layer in each of its environments and collects what is wrong in any of them.
-fn resolve_everywhere(
-    path: &Path,
-    layer: &LayerFile,
-    source: &Source,
-    choice: Option<&str>,
-    refers_to: &mut Vec<String>,
-) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
+fn resolve_everywhere(path: &Path, layer: LayerFile, source: &Source, choice: Option<&str>, checked: &mut Checked) {
+    let Checked { diagnostics: found, omitted, refers_to, .. } = checked;
     let mut places: Vec<(BTreeMap<String, String>, Option<EnvironmentContext>)> = Vec::new();
     for entry in layer.environments() {
         let environment = match environment_of(path, entry) {
@@ -146,7 +149,7 @@ fn resolve_everywhere(
         places.push((BTreeMap::new(), None));
     }
     for (variables, environment) in &places {
-        match resolve_in(layer, source, variables, environment.as_ref()) {
+        match resolve_in(&layer, source, variables, environment.as_ref()) {
             Ok(resolved) => {
                 found.extend(resolved.warnings);
                 for (module, entry) in resolved.layer.modules.iter().zip(&layer.modules) {
@@ -156,14 +159,16 @@ fn resolve_everywhere(
                 }
             }
             Err(diagnostics) => {
+                // Mostly the same ones in every environment, so not their sum.
+                *omitted = (*omitted).max(diagnostics.omitted());
                 found.extend(diagnostics.into_items());
-                found.extend(written_paths(layer).filter_map(|(entry, file)| absent(path, source, entry, file)));
+                found.extend(written_paths(&layer).filter_map(|(entry, file)| absent(path, source, entry, file)));
             }
         }
     }
     refers_to.sort();
     refers_to.dedup();
-    found
+    checked.layer = Some(layer);
 }
 
 /// Paths in a layer that could not be resolved, as far as they stand there as they are.

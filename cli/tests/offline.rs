@@ -87,6 +87,19 @@ fn diagnostics_for_programs_name_code_place_and_help() {
 }
 
 #[test]
+fn errors_that_are_too_many_to_be_shown_are_counted() {
+    let folder = folder();
+    let many: String = (0..300).map(|at| format!("  - {{ type: sqs, name: q{at}, fifoo: true }}\n")).collect();
+    let (head, _) = SHOP.split_once("  - name: orders").unwrap();
+    let both = head.replace("modules:", "  - { name: prod, path: ./env.yaml }\nmodules:");
+    std::fs::write(folder.path().join("many.yaml"), both + &many).unwrap();
+    let told = run(folder.path(), &["validate", "many.yaml"]).stdout;
+    assert!(told.contains("… and 250 more\nmany.yaml: 300 errors\n"), "{told}");
+    let json = run(folder.path(), &["validate", "many.yaml", "--json"]).json();
+    assert_eq!((json[0]["diagnostics"].as_array().unwrap().len(), &json[0]["omitted"]), (200, &100.into()));
+}
+
+#[test]
 fn nothing_is_uploaded_of_a_file_that_is_not_valid() {
     let done = run(folder().path(), &["deploy", "broken.yaml"]);
     assert_eq!(done.code, 2, "{}", done.stderr);

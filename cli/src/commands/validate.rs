@@ -36,6 +36,7 @@ fn as_json(file: &Checked) -> Value {
         "layer": file.layer.as_ref().map(|layer| &layer.name.value),
         "kind": kind(file),
         "diagnostics": file.diagnostics,
+        "omitted": file.omitted,
     })
 }
 

@@ -164,20 +164,26 @@ impl Diagnostics {
         (!items.is_empty()).then(|| Self::sorted(items, 0, source))
     }
 
-    /// These and others of the same file.
+    /// These, and so many more that were not kept.
     #[must_use]
-    pub fn merged(mut self, others: Vec<Diagnostic>) -> Self {
-        self.items.extend(others);
-        Self::sorted(self.items, self.omitted, self.source)
+    pub fn with_omitted(mut self, omitted: usize) -> Self {
+        self.omitted += omitted;
+        self
     }
 
     fn sorted(mut items: Vec<Diagnostic>, omitted: usize, source: Option<Source>) -> Self {
-        items.sort_by(|a, b| {
+        let by_place = |a: &Diagnostic, b: &Diagnostic| {
             (&a.file, a.span.start, a.span.end, &a.message).cmp(&(&b.file, b.span.start, b.span.end, &b.message))
-        });
+        };
+        items.sort_by(by_place);
         items.dedup_by(|a, b| a.span == b.span && a.code == b.code && a.message == b.message && a.file == b.file);
         let beyond = items.len().saturating_sub(KEPT);
-        items.truncate(KEPT);
+        if beyond > 0 {
+            // Warnings go first: a file with an error must not pass for one without.
+            items.sort_by_key(|item| item.severity == Severity::Warning);
+            items.truncate(KEPT);
+            items.sort_by(by_place);
+        }
         Self { items, omitted: omitted + beyond, source }
     }
 }
@@ -256,6 +262,11 @@ impl<'s> Report<'s> {
             return Err(Diagnostics::sorted(self.items, self.omitted, Some(self.source.clone())));
         }
         Ok(Diagnostics::sorted(self.items, self.omitted, None).items)
+    }
+
+    /// How many were found beyond those that it holds.
+    pub fn omitted(&self) -> usize {
+        self.omitted
     }
 
     /// Everything found so far.

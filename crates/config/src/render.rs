@@ -31,7 +31,9 @@ impl Diagnostics {
     }
 
     fn summary(&self) -> String {
-        let errors = self.items().iter().filter(|item| item.severity == Severity::Error).count() + self.omitted();
+        let kept = self.items().iter().filter(|item| item.severity == Severity::Error).count();
+        // While a warning is kept, no error is left out.
+        let errors = if kept == self.items().len() { kept + self.omitted() } else { kept };
         let warnings = self.items().len() + self.omitted() - errors;
         let file = self.items().first().map_or("", |item| item.file.as_str());
         match (errors, warnings) {

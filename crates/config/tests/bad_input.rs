@@ -1,7 +1,7 @@
 //! What a user sees when a file cannot be read: one snapshot per kind of bad input.
 #![allow(clippy::unwrap_used)]
 
-use landfall_config::{File, Limits, Source, classify};
+use landfall_config::{Diagnostics, File, Limits, Report, Source, Span, classify};
 
 fn rendered(bytes: &[u8]) -> String {
     match Source::from_bytes("env.yaml", bytes, &Limits::default()).and_then(|source| classify(&source)) {
@@ -108,4 +108,27 @@ fn account_ids_are_padded_however_they_are_written() {
         let landfall_config::FileScope::Environment { account_id, .. } = layer.scope else { panic!("an environment") };
         assert_eq!(account_id.value, "000123456789", "{written}");
     }
+}
+
+#[test]
+fn errors_beyond_those_that_are_kept_are_counted_and_warnings_take_no_place_of_theirs() {
+    let lines = "a: b\n".repeat(300);
+    let source = Source::from_bytes("env.yaml", lines.as_bytes(), &Limits::default()).unwrap();
+    let mut report = Report::new(&source);
+    for line in 0..299 {
+        report.push(report.at(Span::new(line * 5, line * 5 + 1), "odd", "this is odd").warning());
+    }
+    report.push(report.at(Span::new(299 * 5, 299 * 5 + 1), "bad", "this is bad"));
+    let found = report.finish().unwrap_err();
+    assert_eq!((found.items().len(), found.omitted()), (200, 100));
+    assert_eq!(found.items().last().unwrap().code, "bad");
+    let told = found.with_omitted(7).render(false, 100);
+    assert!(told.ends_with("… and 257 more\nenv.yaml: 1 error, 306 warnings\n"), "{told}");
+
+    let mut report = Report::new(&source);
+    for line in 0..300 {
+        report.push(report.at(Span::new(line * 5, line * 5 + 1), "bad", "this is bad"));
+    }
+    let found = Diagnostics::from_items(report.into_items(), Some(source.clone())).unwrap();
+    assert!(found.render(false, 100).ends_with("… and 250 more\nenv.yaml: 300 errors\n"));
 }

@@ -31,7 +31,7 @@ impl Refusal {
             Self::Invalid(diagnostics) => {
                 let items = diagnostics.items();
                 let first = items.first().map(|first| format!("{}:{}: {}", first.file, first.line, first.message));
-                let more = items.len().saturating_sub(1);
+                let more = items.len().saturating_sub(1) + diagnostics.omitted();
                 let first = first.unwrap_or_else(|| "the file is not valid".to_owned());
                 if more == 0 { first } else { format!("{first} (and {more} more)") }
             }
