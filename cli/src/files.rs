@@ -130,7 +130,7 @@ fn resolve_everywhere(path: &Path, layer: LayerFile, source: &Source, choice: Op
     let mut places: Vec<(BTreeMap<String, String>, Option<EnvironmentContext>)> = Vec::new();
     for entry in layer.environments() {
         let environment = match environment_of(path, entry) {
-            Ok(environment) => environment,
+            Ok(environment) => Some(environment),
             Err(problem) => {
                 let help = "the path is relative to this file; the service was checked without its environment";
                 let warning = Diagnostic::new(source, entry.path.span, "environment-not-read", problem);
@@ -201,20 +201,25 @@ fn resolve_in(
     })
 }
 
-/// What a service may use of its environment, from the environment's file: `Err` when that is not there or not
-/// readable, `None` when it has errors of its own, which `landfall validate` of that file shows.
-fn environment_of(path: &Path, entry: &EnvironmentRef) -> Result<Option<EnvironmentContext>, String> {
+/// What a service may use of its environment, from the environment's file; otherwise why that cannot be told.
+fn environment_of(path: &Path, entry: &EnvironmentRef) -> Result<EnvironmentContext, String> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let wanted = folder.join(&entry.path.value);
     // `.yaml` and `.yml` stand for one another.
     let twin = wanted.with_extension(if wanted.extension().is_some_and(|end| end == "yml") { "yaml" } else { "yml" });
-    let Some(bytes) = [&wanted, &twin].iter().find_map(|path| std::fs::read(path).ok()) else {
+    let Some((found, bytes)) = [&wanted, &twin].into_iter().find_map(|path| Some((path, std::fs::read(path).ok()?)))
+    else {
         return Err(format!("the file of environment `{}` cannot be read: {}", entry.name.value, wanted.display()));
     };
-    let Ok(source) = Source::from_bytes(wanted.to_string_lossy(), &bytes, &Limits::default()) else { return Ok(None) };
-    let Ok(File::Layer(file)) = classify(&source) else { return Ok(None) };
+    let shown = found.display();
+    let read = Source::from_bytes(found.to_string_lossy(), &bytes, &Limits::default());
+    let file = match read.and_then(|source| classify(&source)) {
+        Ok(File::Layer(file)) => file,
+        Ok(File::Support) => return Err(format!("{shown} declares no layer")),
+        Err(_) => return Err(format!("{shown} is not valid: landfall validate {shown}")),
+    };
     let FileScope::Environment { org_name, region, account_id } = &file.scope else {
-        return Err(format!("{} is no environment", wanted.display()));
+        return Err(format!("{shown} is no environment"));
     };
     let mut context = EnvironmentContext {
         name: file.name.value.clone(),
@@ -236,7 +241,7 @@ fn environment_of(path: &Path, entry: &EnvironmentRef) -> Result<Option<Environm
             context.outputs.insert(output.name.to_owned(), format!("${{landfall:offline.{}}}", output.name).into());
         }
     }
-    Ok(Some(context))
+    Ok(context)
 }
 
 fn variables(entry: &EnvironmentRef) -> BTreeMap<String, String> {

@@ -82,6 +82,23 @@ fn a_service_whose_environment_is_not_there_is_checked_without_it() {
 }
 
 #[test]
+fn a_service_whose_environment_is_no_valid_layer_is_checked_without_it_and_says_so() {
+    for (text, why) in [
+        ("name: demo: x\n", "env.yaml is not valid: landfall validate ./env.yaml"),
+        ("name: demo\nmodules: []\n", "env.yaml is not valid: landfall validate ./env.yaml"),
+        ("replicas: 3\n", "env.yaml declares no layer"),
+        (SHOP, "env.yaml is no environment"),
+    ] {
+        let folder = folder();
+        std::fs::write(folder.path().join("env.yaml"), text).unwrap();
+        let done = run(folder.path(), &["validate", "shop.yaml", "--json"]);
+        let told = &done.json()[0]["diagnostics"][0];
+        assert_eq!((done.code, &told["code"]), (0, &"environment-not-read".into()), "{text}: {told}");
+        assert!(told["message"].as_str().unwrap().contains(why), "{text}: {told}");
+    }
+}
+
+#[test]
 fn diagnostics_for_programs_name_code_place_and_help() {
     insta::assert_snapshot!(transcript(&["validate", "broken.yaml", "--json"]));
 }
