@@ -39,7 +39,13 @@ pub fn classify_documents(source: &Source, report: &mut Report<'_>) -> Option<Fi
             report.push(Diagnostic::at_start(&source.name, "empty", "the file is empty").with_help(help));
             return None;
         }
-        return Some(File::Support);
+        return match documents.iter().filter_map(Node::as_map).find(|map| is_meant_as_layer(map)) {
+            Some(map) => {
+                misspelt(map, report);
+                None
+            }
+            None => Some(File::Support),
+        };
     };
     if let Some(second) = documents.get(1) {
         report.push(
@@ -53,6 +59,47 @@ pub fn classify_documents(source: &Source, report: &mut Report<'_>) -> Option<Fi
 
 fn is_layer(document: &Node) -> bool {
     document.as_map().is_some_and(|map| LAYER_KEYS.iter().any(|key| map.entry(key).is_some()))
+}
+
+/// Whether a file that declares no layer says enough to be one with a mistake in its keys. Uploaded as a support file it
+/// would be left aside without a word. Other YAML often has a `name`, and many tools know an `environment` or a
+/// `module`: what stands under the key has to look like a layer's.
+fn is_meant_as_layer(map: &Map) -> bool {
+    if map.get("name").and_then(Node::as_str).is_none() {
+        return false;
+    }
+    map.entries.iter().any(|entry| meant(&entry.key).is_some_and(|key| looks_like(key, &entry.value)))
+        || ["org_name", "landfall"].iter().any(|key| map.entry(key).is_some())
+}
+
+/// The key of a layer that was mistyped: one slip is taken for one, in `environments` two. Stricter than for a suggestion,
+/// which refuses nothing: `models` and `os_name` are words of their own.
+fn meant(key: &str) -> Option<&'static str> {
+    const LETTERS_PER_SLIP: usize = 6;
+    let key = key.to_lowercase();
+    let mut known = LAYER_KEYS.into_iter().chain(["org_name"]);
+    known.find(|known| strsim::osa_distance(&key, known) <= known.len() / LETTERS_PER_SLIP)
+}
+
+fn looks_like(key: &str, value: &Node) -> bool {
+    match key {
+        "modules" | "environments" => {
+            let is_entry = |item: &Node| item.as_map().is_some_and(|map| map.get("type").or(map.get("path")).is_some());
+            value.as_list().is_some_and(|items| items.iter().any(is_entry))
+        }
+        "providers" => value.as_map().is_some_and(|map| map.get("aws").is_some()),
+        _ => value.as_str().is_some(),
+    }
+}
+
+/// Reports what keeps the file from being a layer: the keys that it does not know, else what it lacks.
+fn misspelt(map: &Map, report: &mut Report<'_>) {
+    let before = report.errors();
+    unknown_keys(map, report);
+    if report.errors() == before {
+        scope(map, report);
+        missing(first_key(map), "modules", "a layer needs `modules`", "add `modules: []`", report);
+    }
 }
 
 fn read_layer(document: &Node, report: &mut Report<'_>) -> Option<LayerFile> {

@@ -50,6 +50,11 @@ bad! {
     two_modules_of_one_name: format!("{ENVIRONMENT}modules:\n  - {{type: sqs, name: a}}\n  - {{type: sns, name: a}}\n  - type: s3\n  - type: s3\n");
     bad_module_entries: format!("{ENVIRONMENT}modules:\n  - sqs\n  - name: a\n  - {{type: sqs, name: my-queue}}\n  - {{type: sqs, depends_on: db}}\n");
     variables_that_are_lists: b"name: app\nenvironments:\n  - {name: a, path: b, variables: {zones: [1, 2], size: {cpu: 1}, fine: 1.20}}\nmodules: []\n";
+    misspelt_service: b"name: shop\nenvironment:\n  - {name: a, path: b}\nmoduls:\n  - {type: sqs, name: a}\n";
+    keys_in_capitals: b"name: shop\nEnvironments: [{name: a, path: b}]\nMODULES: []\n";
+    misspelt_environment: b"name: a\norg_name: acme\nprovider: {aws: {region: us-east-1, account_id: 1}}\nmodule: []\n";
+    nothing_but_a_name_and_settings: b"name: shop\nlandfall: {approval: always}\n";
+    nothing_but_names: b"name: a\norg_name: acme\n";
     bad_environment_entries: b"name: app\nenvironments:\n  - {name: a, pth: b}\n  - {name: b, path: c, vars: {x: 1}, variables: {x: 2}}\n  - {name: b, path: d}\nmodules: []\n";
 }
 
@@ -82,8 +87,21 @@ fn a_secret_is_not_told_where_the_file_is_no_yaml_either() {
 
 #[test]
 fn yaml_without_the_keys_of_a_layer_is_a_support_file() {
-    for text in ["replicas: 3\n", "- a\n- b\n", "just text", "{\"Version\": \"2012-10-17\"}", "a: !Ref b\n---\nb: 1\n"]
-    {
+    for text in [
+        "name: app\nenvironment: {sdk: '>=3.0.0'}\ndependencies: {}\n",
+        "name: app\nenvironment: staging\nmodule: billing\n",
+        "name: ci\non: push\nenv: {A: b}\njobs: {}\n",
+        "name: app\nos_name: linux\nmodels: [{type: a}]\n",
+        "name: app\nprovider: {name: aws}\nservice: x\n",
+        "name: app\norg: acme\nmode: fast\n",
+        "moduls: [{type: sqs}]\n",
+        "name: {a: b}\nlandfall: {}\n",
+        "replicas: 3\n",
+        "- a\n- b\n",
+        "just text",
+        "{\"Version\": \"2012-10-17\"}",
+        "a: !Ref b\n---\nb: 1\n",
+    ] {
         let source = Source::from_bytes("values.yaml", text.as_bytes(), &Limits::default()).unwrap();
         assert_eq!(classify(&source).unwrap(), File::Support, "{text}");
     }
