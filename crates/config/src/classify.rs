@@ -312,7 +312,9 @@ fn account_id(node: &Node, report: &mut Report<'_>) -> Option<Spanned<String>> {
         }
     };
     let is_number = !written.is_empty() && written.chars().all(|c| c.is_ascii_digit());
-    if is_number && written.len() <= DIGITS {
+    // A number has lost the zeros it began with; in a text, digits that are missing are a mistake.
+    let least = if node.as_str().is_some() { DIGITS } else { 1 };
+    if is_number && (least..=DIGITS).contains(&written.len()) {
         return Some(Spanned::new(format!("{written:0>DIGITS$}"), node.span));
     }
     let message = format!("`{written}` is not an account id");

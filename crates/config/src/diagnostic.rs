@@ -83,6 +83,18 @@ impl Diagnostic {
         }
     }
 
+    /// An error about a byte of a file that is not text, so that no source can be made of it.
+    pub(crate) fn at_byte(file: &str, bytes: &[u8], at: usize, code: &'static str, message: impl Into<String>) -> Self {
+        let before = bytes.get(..at).unwrap_or(bytes);
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |found| found + 1);
+        Self {
+            span: Span::new(at, at + 1),
+            line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
+            column: String::from_utf8_lossy(&before[start..]).trim_start_matches('\u{feff}').chars().count() + 1,
+            ..Self::at_start(file, code, message)
+        }
+    }
+
     /// With the path of the field.
     #[must_use]
     pub fn with_field(mut self, field: impl Into<String>) -> Self {

@@ -6,7 +6,7 @@ use crate::file::{EnvironmentRef, InputVariable, ModuleEntry, Spanned, default_m
 use crate::mask::is_secret_field;
 use crate::nearest;
 use crate::source::Span;
-use crate::yaml::{Entry, Map, Node, Yaml};
+use crate::yaml::{Entry, Map, Node, SPACE_AFTER_DASH, Yaml};
 
 /// Reads `modules`.
 pub(crate) fn modules(node: &Node, report: &mut Report<'_>) -> Vec<ModuleEntry> {
@@ -291,6 +291,8 @@ fn mapping<'n>(node: &'n Node, field: &str, report: &mut Report<'_>) -> Option<&
 fn list<'n>(node: &'n Node, field: &str, help: &str, report: &mut Report<'_>) -> Option<&'n [Node]> {
     let items = node.as_list();
     if items.is_none() {
+        let first = node.as_map().and_then(|map| map.entries.first());
+        let help = if first.is_some_and(|first| first.key.starts_with('-')) { SPACE_AFTER_DASH } else { help };
         let message = format!("expected a list, found {}", node.describe_at(field));
         report.push(report.at(node.span, "wrong-type", message).with_field(field).with_help(help));
     }

@@ -70,12 +70,14 @@ impl Source {
             Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
             Err(error) => {
                 let message = format!("the file is not text: byte {} is not valid UTF-8", error.valid_up_to());
-                return Err(Diagnostic::at_start(&name, "not-text", message).with_help(help).into());
+                let what = Diagnostic::at_byte(&name, bytes, error.valid_up_to(), "not-text", message);
+                return Err(what.with_help(help).into());
             }
         };
         if let Some(at) = text.find(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{85}')) {
             let message = format!("the file is not text: byte {at} is a control character");
-            return Err(Diagnostic::at_start(&name, "not-text", message).with_help(help).into());
+            let what = Diagnostic::at_byte(&name, text.as_bytes(), at, "not-text", message);
+            return Err(what.with_help(help).into());
         }
         let mut line_starts = vec![0];
         line_starts.extend(text.match_indices('\n').map(|(at, _)| at + 1));

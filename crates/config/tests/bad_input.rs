@@ -26,7 +26,7 @@ bad! {
     empty_file: b"";
     only_a_comment: b"# to do\n";
     binary_file: b"\x7fELF\x02\x01\x01\0\0\0";
-    invalid_utf8: b"name: caf\xe9\n";
+    invalid_utf8: b"name: x\n# caf\xc3\xa9 caf\xe9\n";
     five_megabytes: "a: b\n".repeat(1024 * 1024);
     yaml_bomb: format!("a: &a [x,x,x,x,x,x,x,x,x]\n{}modules: *f\n",
         [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("e", "f")]
@@ -55,6 +55,11 @@ bad! {
     misspelt_environment: b"name: a\norg_name: acme\nprovider: {aws: {region: us-east-1, account_id: 1}}\nmodule: []\n";
     nothing_but_a_name_and_settings: b"name: shop\nlandfall: {approval: always}\n";
     nothing_but_names: b"name: a\norg_name: acme\n";
+    account_id_in_quotes_that_lacks_digits: ENVIRONMENT.replace("000123456789", "\"12345678901\"") + "modules: []\n";
+    no_space_after_a_dash: b"name: shop\nenvironments:\n  - {name: a, path: b}\nmodules:\n  -name: q\n   type: sqs\n";
+    no_space_after_a_second_dash: format!("{ENVIRONMENT}modules:\n  - type: sqs\n  -type: sns\n");
+    no_space_after_the_dash_of_one_line: format!("{ENVIRONMENT}modules:\n  -type: sns\n");
+    control_character: b"name: caf\xc3\xa9\nm\xc3\xb6: \x01\n";
     bad_environment_entries: b"name: app\nenvironments:\n  - {name: a, pth: b}\n  - {name: b, path: c, vars: {x: 1}, variables: {x: 2}}\n  - {name: b, path: d}\nmodules: []\n";
 }
 
@@ -118,8 +123,8 @@ fn every_place_lies_on_the_line_that_it_names() {
 }
 
 #[test]
-fn account_ids_are_padded_however_they_are_written() {
-    for written in ["000123456789", "\"123456789\"", "123456789", "123456789.0"] {
+fn account_ids_that_are_numbers_get_the_zeros_back_that_they_begin_with() {
+    for written in ["000123456789", "\"000123456789\"", "123456789", "123456789.0"] {
         let text = ENVIRONMENT.replace("000123456789", written) + "modules: []\n";
         let source = Source::from_bytes("env.yaml", text.as_bytes(), &Limits::default()).unwrap();
         let Ok(File::Layer(layer)) = classify(&source) else { panic!("{written} is refused") };

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 pub use build::documents;
 pub(crate) use build::parser_options;
+pub(crate) use problem::SPACE_AFTER_DASH;
 
 use crate::mask::is_secret_field;
 use crate::source::{Source, Span};

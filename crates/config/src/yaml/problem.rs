@@ -6,6 +6,9 @@ use crate::diagnostic::Diagnostic;
 use crate::mask::masked;
 use crate::source::{Source, Span};
 
+/// What to do about `-name: x`, which is a key that begins with a dash.
+pub(crate) const SPACE_AFTER_DASH: &str = "put a space after the dash: an item of a list begins with `- `";
+
 /// The diagnostic for a syntax error.
 pub(super) fn syntax(source: &Source, error: &ScanError) -> Diagnostic {
     let offset = error.marker().byte_offset().unwrap_or(source.text.len());
@@ -61,6 +64,13 @@ fn hint(kind: &ErrorKind, source: &Source, number: usize) -> String {
         let shown =
             masked(source).split('\n').nth(number.saturating_sub(1)).is_some_and(|shown| shown.starts_with(line));
         return if shown { format!("{rule}: \"{}\"", value.replace('"', "\\\"")) } else { rule.to_owned() };
+    }
+    let lacks_space = |line: &str| {
+        let item = line.trim_start().strip_prefix('-');
+        item.is_some_and(|item| item.starts_with(char::is_alphabetic))
+    };
+    if lacks_space(line) || lacks_space(source.line(number.saturating_sub(1))) {
+        return SPACE_AFTER_DASH.to_owned();
     }
     match kind {
         ErrorKind::UnclosedQuotedScalar => "close the quotes",
