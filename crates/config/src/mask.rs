@@ -135,7 +135,7 @@ fn secret_places(source: &Source) -> Vec<Span> {
 enum Below {
     /// Not at all.
     Nothing,
-    /// In everything that stands further right than this column, and in a list or a text that begins there.
+    /// In everything that stands further right than this column, and in what is there or further left no other entry.
     Indented(usize),
     /// Up to this quotation mark.
     Quoted(char),
@@ -146,16 +146,13 @@ enum Below {
 fn masked_lines(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut below = Below::Nothing;
+    let mut previous = "";
     for line in text.split_inclusive('\n') {
         let content = line.trim_end_matches(['\n', '\r']);
         let shown = content.trim_start();
         let indent = content.len() - shown.len();
         let next = match below {
-            Below::Indented(column)
-                if shown.is_empty() || indent > column || indent == column && shown.starts_with(['-', '"', '\'']) =>
-            {
-                Some(below)
-            }
+            Below::Indented(column) if indent > column || !begins_entry(shown, indent == column) => Some(below),
             Below::Quoted(mark) => Some(if closing(content, mark).is_some() { Below::Nothing } else { below }),
             Below::Flow(depth) => Some(open_brackets(depth, content).map_or(Below::Nothing, Below::Flow)),
             Below::Nothing | Below::Indented(_) => None,
@@ -166,15 +163,28 @@ fn masked_lines(text: &str) -> String {
                 hide(&mut out, shown);
                 next
             }
-            None => mask_line(&mut out, content),
+            None => mask_line(&mut out, content, names_secret(previous)),
         };
+        previous = content;
         out.push_str(&line[content.len()..]);
     }
     out
 }
 
-/// Writes a line; answers how a masked value goes on in the lines below.
-fn mask_line(out: &mut String, line: &str) -> Below {
+/// Whether a line begins a key or a document. What begins an item of a list right below a key belongs to the key.
+fn begins_entry(line: &str, is_below_key: bool) -> bool {
+    let is_key = line.ends_with(':') || line.contains(": ");
+    line.starts_with("---") || is_key && !(is_below_key && line.starts_with("- "))
+}
+
+/// Whether a line is the `name` of a secret, which the next line may hold.
+fn names_secret(line: &str) -> bool {
+    line.trim_start_matches([' ', '-', '"', '\'']).starts_with("name") && is_secret_name(line)
+}
+
+/// Writes a line; answers how a masked value goes on in the lines below. `is_named`: whether the line before may name
+/// what stands here as a secret.
+fn mask_line(out: &mut String, line: &str, is_named: bool) -> Below {
     let mut at = 0;
     while let Some(colon) = line[at..].find(':').map(|found| at + found) {
         let after = &line[colon + 1..];
@@ -182,14 +192,17 @@ fn mask_line(out: &mut String, line: &str) -> Below {
         let value_at = line.len() - value.len();
         out.push_str(&line[at..value_at]);
         at = value_at;
-        let Some(column) = secret_key(&line[..colon], value.len() < after.len() || value.is_empty()) else {
+        let is_apart = value.len() < after.len() || value.is_empty();
+        let Some(column) = secret_key(&line[..colon], is_apart, is_named || is_secret_name(&line[..colon])) else {
             continue;
         };
+        let in_flow = line[..colon].contains(['{', '[']);
         if is_block_header(value) {
             out.push_str(value);
-            return Below::Indented(column);
+            // Such a block cannot stand in brackets; where somebody tried, it stands further right than the line.
+            return Below::Indented(if in_flow { line.len() - line.trim_start().len() } else { column });
         }
-        let (end, below) = extent(value, line[..colon].contains(['{', '[']), column);
+        let (end, below) = extent(value, in_flow, column);
         let bare = value[..end].split(" #").next().unwrap_or_default();
         if is_reference(bare) {
             continue;
@@ -200,13 +213,18 @@ fn mask_line(out: &mut String, line: &str) -> Below {
             return below;
         }
     }
-    out.push_str(&line[at..]);
+    let rest = &line[at..];
+    // A colon may have been forgotten.
+    let word = rest.trim_start_matches([' ', '-']).split(' ').next().filter(|word| at == 0 && is_secret_name(word));
+    let shown = word.map_or(rest.len(), |word| rest.find(word).unwrap_or_default() + word.len());
+    out.push_str(&rest[..shown]);
+    hide(out, &rest[shown..]);
     Below::Nothing
 }
 
 /// The column of the key at the end of a text, before its colon, if it is one of a secret. `is_apart`: whether a space
-/// follows the colon.
-fn secret_key(before: &str, is_apart: bool) -> Option<usize> {
+/// follows the colon. `is_named`: a secret is named in front of it, so that it may be the `value` of one.
+fn secret_key(before: &str, is_apart: bool, is_named: bool) -> Option<usize> {
     let key = before.trim_end_matches(['"', '\'', ' ']);
     let start = key.rfind(['{', '[', ',', ':', '"', '\'', '#']).map_or(0, |at| at + 1);
     // A colon within a word, as in an ARN or an address, ends no key.
@@ -214,7 +232,7 @@ fn secret_key(before: &str, is_apart: bool) -> Option<usize> {
     let name = key[start..].trim_start_matches([' ', '\t', '-', '?']);
     let is_quoted = before.ends_with(['"', '\'']);
     // A line that begins with a colon says nothing about its key, which stands above.
-    let is_secret = is_secret_name(name) || before.trim().is_empty();
+    let is_secret = is_secret_name(name) || before.trim().is_empty() || is_named && CONTENTS.contains(&name);
     (is_secret && (is_apart || is_quoted || !is_within)).then(|| {
         let column = key.len() - name.len();
         column - usize::from(key[..column].ends_with(['"', '\'']))
@@ -236,7 +254,12 @@ fn extent(value: &str, in_flow: bool, column: usize) -> (usize, Below) {
         return (all, open_brackets(0, value).map_or(after, Below::Flow));
     }
     if in_flow {
-        return value.find([',', '}', ']']).map_or((all, Below::Flow(0)), |end| (end, Below::Nothing));
+        return match value.find([',', '}', ']']) {
+            // Something is wrong in it, and where it ends is a guess.
+            Some(end) if value[..end].contains(['{', '[', '"', '\'']) => (all, Below::Indented(column)),
+            Some(end) => (end, Below::Nothing),
+            None => (all, Below::Flow(0)),
+        };
     }
     (all, Below::Indented(column))
 }
@@ -312,6 +335,11 @@ mod tests {
             ("url: https://secret:8080/x", "url: https://secret:8080/x"),
             ("token:\n  - a\nname: x", "token:\n  ***\nname: x"),
             ("token:\n- a\n- b\nname: x", "token:\n***\n***\nname: x"),
+            ("- name: DB_TOKEN\n  value: a\n  size: b", "- name: DB_TOKEN\n  value: *\n  size: b"),
+            ("{name: DB_TOKEN, value: a, size: b}", "{name: DB_TOKEN, value: *, size: b}"),
+            ("token: one\ntwo\nname: x", "token: ***\n***\nname: x"),
+            ("  token:\n- one\nname: x", "  token:\n*****\nname: x"),
+            ("- password hunter\n  name: x", "- password*******\n  name: x"),
             ("- token:\n  - a\n  name: x\n- b: c", "- token:\n  ***\n  name: x\n- b: c"),
             ("token: # one\n  a\nname: x", "token: *****\n  *\nname: x"),
             ("name: queue # no: secret", "name: queue # no: secret"),
