@@ -62,6 +62,23 @@ fn a_key_in_the_place_of_its_file_is_not_told() {
 }
 
 #[test]
+fn what_is_glued_to_the_name_of_a_secret_is_not_told() {
+    for (text, mistake) in [
+        (format!("{SERVICE}  - {{type: sqs, password:hunter12}}\n"), "unknown field `password…`"),
+        (format!("{SERVICE}  - {{type: sqs, password hunter12: }}\n"), "unknown field `password…`"),
+        (format!("{SERVICE}  - password:hunter12\n"), "expected a mapping, found the string \"password…\""),
+        (format!("{SERVICE}  - {{type: sqs, delay_seconds: \"password: hunter12\"}}\n"), "the string \"password…\""),
+        (
+            format!("{SERVICE}  - {{type: sqs, delay_seconds: \"{{vars.password}}\"}}\n")
+                .replace("env.yaml}", "env.yaml, vars: {password:hunter12}}"),
+            "did you mean `password…`?",
+        ),
+    ] {
+        is_told_without_the_secret(&rendered(&text), mistake);
+    }
+}
+
+#[test]
 fn names_made_with_a_secret_are_neither_checked_nor_told() {
     let mut around = in_staging();
     around.variables.insert("password".to_owned(), "hunter12".to_owned());

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::mask::{path_without_glued_secrets, without_glued_secrets};
 use crate::source::{Source, Span};
 
 /// At most this many diagnostics of a file are kept: nobody reads more, and they travel through the state table.
@@ -251,7 +252,10 @@ impl<'s> Report<'s> {
     }
 
     /// Adds a diagnostic.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        diagnostic.message = without_glued_secrets(&diagnostic.message);
+        diagnostic.help = diagnostic.help.as_deref().map(without_glued_secrets);
+        diagnostic.field = path_without_glued_secrets(&diagnostic.field);
         // Ten times what is kept, because what comes later in time may stand earlier in the file.
         if self.items.len() < KEPT * 10 {
             self.items.push(diagnostic);

@@ -1,6 +1,7 @@
 //! What diagnostics must not show. They are printed, stored and announced, and a person may have put a password where a
 //! reference to one belongs.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_saphyr::granit_parser::{Event, Parser};
@@ -42,6 +43,38 @@ pub(crate) fn masked(source: &Source) -> String {
     }
     // Places begin and end between characters, so this is still text.
     String::from_utf8(bytes).unwrap_or_else(|error| "*".repeat(error.as_bytes().len()))
+}
+
+/// A message in which no quoted text is `password:x` or `password x`: without a space after the colon, or without the
+/// colon, a secret is taken for a part of its key.
+pub(crate) fn without_glued_secrets(message: &str) -> String {
+    let mut out = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(start) = rest.find(['`', '"']) {
+        let mark = &rest[start..=start];
+        let Some(length) = rest[start + 1..].find(mark) else { break };
+        let quoted = &rest[start + 1..start + 1 + length];
+        out.push_str(&rest[..=start]);
+        out.push_str(&without_glued_secret(quoted));
+        out.push_str(mark);
+        rest = &rest[start + length + 2..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The same for a path: a key in it may be glued to its value.
+pub(crate) fn path_without_glued_secrets(path: &str) -> String {
+    without_glued_secret(path).into_owned()
+}
+
+fn without_glued_secret(text: &str) -> Cow<'_, str> {
+    match text.find([':', ' ']) {
+        Some(at) if is_secret_name(&text[..at]) && !text[at + 1..].trim().is_empty() => {
+            Cow::Owned(format!("{}…", &text[..at]))
+        }
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// A list or mapping that is not closed yet.
@@ -102,7 +135,9 @@ fn secret_places(source: &Source) -> Vec<Span> {
                 continue;
             }
             Event::Scalar(text, _, anchor, _) => {
-                if is_hidden && !is_reference(&text) {
+                let is_key = levels.last().is_some_and(|level| level.is_map && level.key.is_none());
+                let is_glued = is_key && matches!(without_glued_secret(&text), Cow::Owned(_));
+                if is_glued || is_hidden && !is_reference(&text) {
                     found.push(span);
                 }
                 anchors.insert(anchor, span);
