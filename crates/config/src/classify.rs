@@ -73,22 +73,24 @@ fn is_meant_as_layer(map: &Map) -> bool {
 }
 
 /// The key of a layer that was mistyped: one slip is taken for one, in `environments` two. Stricter than for a suggestion,
-/// which refuses nothing: `models` and `os_name` are words of their own.
+/// which refuses nothing: `models` is a word of its own.
 fn meant(key: &str) -> Option<&'static str> {
     const LETTERS_PER_SLIP: usize = 6;
     let key = key.to_lowercase();
-    let mut known = LAYER_KEYS.into_iter().chain(["org_name"]);
-    known.find(|known| strsim::osa_distance(&key, known) <= known.len() / LETTERS_PER_SLIP)
+    LAYER_KEYS.into_iter().find(|known| strsim::osa_distance(&key, known) <= known.len() / LETTERS_PER_SLIP)
 }
 
 fn looks_like(key: &str, value: &Node) -> bool {
     match key {
         "modules" | "environments" => {
-            let is_entry = |item: &Node| item.as_map().is_some_and(|map| map.get("type").or(map.get("path")).is_some());
+            let wanted = if key == "modules" { "type" } else { "path" };
+            let is_entry = |item: &Node| item.as_map().is_some_and(|map| map.get(wanted).is_some());
             value.as_list().is_some_and(|items| items.iter().any(is_entry))
         }
-        "providers" => value.as_map().is_some_and(|map| map.get("aws").is_some()),
-        _ => value.as_str().is_some(),
+        _ => {
+            let aws = value.as_map().and_then(|map| map.get("aws")?.as_map());
+            aws.is_some_and(|aws| aws.get("account_id").is_some())
+        }
     }
 }
 
@@ -312,9 +314,7 @@ fn account_id(node: &Node, report: &mut Report<'_>) -> Option<Spanned<String>> {
         }
     };
     let is_number = !written.is_empty() && written.chars().all(|c| c.is_ascii_digit());
-    // A number has lost the zeros it began with; in a text, digits that are missing are a mistake.
-    let least = if node.as_str().is_some() { DIGITS } else { 1 };
-    if is_number && (least..=DIGITS).contains(&written.len()) {
+    if is_number && written.len() <= DIGITS {
         return Some(Spanned::new(format!("{written:0>DIGITS$}"), node.span));
     }
     let message = format!("`{written}` is not an account id");

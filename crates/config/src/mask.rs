@@ -18,6 +18,8 @@ const CONTENTS: [&str; 2] = ["default", "value"];
 /// Whether a key or a variable of this name holds a secret, however it is spelt.
 pub fn is_secret_name(name: &str) -> bool {
     let name: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    // The service has the word in its name, in actions and in what is called by it.
+    let name = name.replace("secretsmanager", "");
     WORDS.iter().any(|word| name.contains(word))
 }
 
@@ -33,9 +35,14 @@ pub fn is_secret_field(path: &str) -> bool {
 /// parser understands nothing. Too much may be masked by that, never too little.
 pub(crate) fn masked(source: &Source) -> String {
     let mut bytes = masked_lines(&source.text).into_bytes();
-    for place in secret_places(source) {
-        let end = place.end.min(bytes.len());
-        for byte in bytes.get_mut(place.start..end).into_iter().flatten() {
+    let mut places = secret_places(source);
+    places.sort_unstable_by_key(|place| place.start);
+    // What many aliases lead to is masked once.
+    let mut masked_to = 0;
+    for place in places {
+        let (start, end) = (place.start.max(masked_to), place.end.min(bytes.len()));
+        masked_to = masked_to.max(end);
+        for byte in bytes.get_mut(start..end).into_iter().flatten() {
             if !matches!(byte, b'\n' | b'\r') {
                 *byte = b'*';
             }
@@ -176,6 +183,8 @@ enum Below {
     Quoted(char),
     /// Up to the next comma, or until as many brackets are closed.
     Flow(usize),
+    /// In the comments right below: the key stands in a comment.
+    Comment,
 }
 
 fn masked_lines(text: &str) -> String {
@@ -190,7 +199,8 @@ fn masked_lines(text: &str) -> String {
             Below::Indented(column) if indent > column || !begins_entry(shown, indent == column) => Some(below),
             Below::Quoted(mark) => Some(if closing(content, mark).is_some() { Below::Nothing } else { below }),
             Below::Flow(depth) => Some(open_brackets(depth, content).map_or(Below::Nothing, Below::Flow)),
-            Below::Nothing | Below::Indented(_) => None,
+            Below::Comment if shown.starts_with('#') => Some(below),
+            Below::Nothing | Below::Comment | Below::Indented(_) => None,
         };
         below = match next {
             Some(next) => {
@@ -219,8 +229,8 @@ fn names_secret(line: &str) -> bool {
 
 /// Writes a line; answers how a masked value goes on in the lines below. `is_named`: whether the line before may name
 /// what stands here as a secret.
-fn mask_line(out: &mut String, line: &str, is_named: bool) -> Below {
-    let mut at = 0;
+fn mask_line(out: &mut String, line: &str, mut is_named: bool) -> Below {
+    let (mut at, mut piece) = (0, 0);
     while let Some(colon) = line[at..].find(':').map(|found| at + found) {
         let after = &line[colon + 1..];
         let value = after.trim_start();
@@ -228,14 +238,15 @@ fn mask_line(out: &mut String, line: &str, is_named: bool) -> Below {
         out.push_str(&line[at..value_at]);
         at = value_at;
         let is_apart = value.len() < after.len() || value.is_empty();
-        let Some(column) = secret_key(&line[..colon], is_apart, is_named || is_secret_name(&line[..colon])) else {
-            continue;
-        };
+        is_named |= is_secret_name(&line[piece..colon]);
+        piece = colon;
+        let Some(column) = secret_key(&line[..colon], is_apart, is_named) else { continue };
         let in_flow = line[..colon].contains(['{', '[']);
         if is_block_header(value) {
             out.push_str(value);
             // Such a block cannot stand in brackets; where somebody tried, it stands further right than the line.
-            return Below::Indented(if in_flow { line.len() - line.trim_start().len() } else { column });
+            let column = if in_flow { line.len() - line.trim_start().len() } else { column };
+            return if is_comment(&line[..colon]) { Below::Comment } else { Below::Indented(column) };
         }
         let (end, below) = extent(value, in_flow, column);
         let bare = value[..end].split(" #").next().unwrap_or_default();
@@ -245,7 +256,7 @@ fn mask_line(out: &mut String, line: &str, is_named: bool) -> Below {
         hide(out, &value[..end]);
         at += end;
         if end == value.len() {
-            return below;
+            return if is_comment(&line[..colon]) { Below::Comment } else { below };
         }
     }
     let rest = &line[at..];
@@ -255,6 +266,11 @@ fn mask_line(out: &mut String, line: &str, is_named: bool) -> Below {
     out.push_str(&rest[..shown]);
     hide(out, &rest[shown..]);
     Below::Nothing
+}
+
+/// Whether a comment begins in the text that stands before something in its line.
+fn is_comment(before: &str) -> bool {
+    before.trim_start().starts_with('#') || before.contains(" #")
 }
 
 /// The column of the key at the end of a text, before its colon, if it is one of a secret. `is_apart`: whether a space
@@ -377,6 +393,9 @@ mod tests {
             ("- password hunter\n  name: x", "- password*******\n  name: x"),
             ("- token:\n  - a\n  name: x\n- b: c", "- token:\n  ***\n  name: x\n- b: c"),
             ("token: # one\n  a\nname: x", "token: *****\n  *\nname: x"),
+            ("m:\n# Secrets: a\n  - type: sqs\n    b: c", "m:\n# Secrets: *\n  - type: sqs\n    b: c"),
+            ("# token: |\n#  a\n  - type: sqs", "# token: |\n****\n  - type: sqs"),
+            ("{a: [secretsmanager:GetSecretValue], b: c}", "{a: [secretsmanager:GetSecretValue], b: c}"),
             ("name: queue # no: secret", "name: queue # no: secret"),
             ("{token: \"a,}b\", name: x}", "{token: ******, name: x}"),
             ("{token: 'a''}b', name: x}", "{token: *******, name: x}"),

@@ -68,7 +68,7 @@ fn providers() -> Value {
     let account_id = json!({
         "description": "AWS account, 12 digits; in quotes when it begins with 0",
         "anyOf": [
-            { "type": "string", "pattern": "^[0-9]{12}$" },
+            { "type": "string", "pattern": "^[0-9]{1,12}$" },
             { "type": "integer", "minimum": 0, "maximum": 999_999_999_999_i64 },
         ],
     });

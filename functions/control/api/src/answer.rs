@@ -79,8 +79,13 @@ impl From<StateError> for ApiError {
             | StateError::LeaseLost { .. }
             | StateError::Cancelled { .. }
             | StateError::Overtaken { .. }
-            | StateError::KeyOwnsOtherLayer { .. }
             | StateError::OwnedByOtherKey { .. } => Self::conflict(error.to_string(), "look at the layer again"),
+            StateError::KeyOwnsOtherLayer { key, layer } => Self::conflict(
+                format!("{key} holds layer {layer}, which still exists"),
+                format!(
+                    "give the file another key, and restore that of {layer}; a layer cannot be renamed, only destroyed"
+                ),
+            ),
             StateError::Aws { .. } if error.is_transient() => {
                 tracing::warn!(error = %error, "state");
                 Self::busy(error.to_string())
