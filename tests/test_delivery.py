@@ -53,6 +53,19 @@ def test_an_older_event_that_comes_late_is_dropped(landfall):
     assert late == {"outcome": "ignored", "reason": "a newer version of this key was seen before"}, late
 
 
+def test_an_older_event_does_not_overtake_a_newer_file_that_cannot_be_read(landfall):
+    layer = landfall.name("unread")
+    key = f"{layer}.yaml"
+    landfall.deploy(key, environment(layer, QUEUE.format(delay=1)), layer)
+    older = landfall.upload(key, environment(layer, QUEUE.format(delay=1)))
+    for number, broken in enumerate((b"name: [", b"replicas: 3\n"), 1):
+        newer = landfall.upload(key, broken)
+        answer = intake(landfall, event(landfall, key, newer, f"ff{number}2"))
+        assert answer["outcome"] == "rejected", answer
+        late = intake(landfall, event(landfall, key, older, f"ff{number}1"))
+        assert late["outcome"] == "ignored" and "newer version" in late["reason"], late
+
+
 def test_of_two_uploads_a_moment_apart_the_newest_wins(landfall):
     layer = landfall.name("burst")
     versions = [landfall.upload(f"{layer}.yaml", environment(layer, QUEUE.format(delay=n))) for n in range(6)]

@@ -155,7 +155,7 @@ def test_modules_that_cannot_be_planned_are_told_all_at_once_and_are_no_fault_of
     ended = landfall.deploy(f"{layer}.yaml", environment(layer, modules), layer)
     assert (ended["status"], ended["message"]) == ("failed", "base, files cannot be planned"), ended
     told = ended["diagnostics"]
-    assert "vpc-0123456789abcdef0" in told and "another AWS account has a bucket of this name" in told, told
+    assert "vpc-0123456789abcdef0" in told and "there is a bucket of this name already, in another AWS account or region" in told, told
     assert landfall.errors("base") == [] and landfall.errors("s3") == []
     assert landfall.tagged(layer) == [], "nothing was made"
 

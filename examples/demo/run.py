@@ -108,7 +108,7 @@ class Demo:
         self.head(6, "A change that loses data asks first")
         file = self.layers / "shop.yaml"
         text = file.read_text()
-        file.write_text(text.replace("type: aws-sqs\n", "type: aws-sqs\n    fifo: true\n"))
+        file.write_text(text.replace("message_retention_seconds: 1209600", "message_retention_seconds: 3600"))
         self.landfall("deploy", "shop.yaml", ends=3)
         self.landfall("status", "shop")
         queue = self.aws("sqs", "get-queue-url", "--queue-name", "demo-shop-orders")

@@ -110,10 +110,13 @@ pub(crate) fn judge(node: &Node, desired: &Value, entry: Option<&Entry>, seen: O
         action = Action::Replace;
         reason = format!("AWS gave up on it: {why}");
     }
-    let spared = leave.data && action == Action::Replace && kind.0.stores();
+    let keeps_less = action == Action::Update && risk == Risk::High;
+    let spared = leave.data && (action == Action::Replace || keeps_less) && kind.0.stores();
+    let data = kind.0.data().unwrap_or("what is in it");
     if spared {
+        let how = if keeps_less { "keeping less of it" } else { "replacing it" };
+        reason = format!("a rollback leaves it: {how} loses {data}");
         (action, risk) = (Action::Keep, Risk::Low);
-        reason = format!("a rollback leaves it: replacing it loses {}", kind.0.data().unwrap_or("what is in it"));
     }
     match action {
         Action::Replace => {
@@ -130,6 +133,7 @@ pub(crate) fn judge(node: &Node, desired: &Value, entry: Option<&Entry>, seen: O
                 reason = format!("{reason}; replacing it loses {data}");
             }
         }
+        Action::Update if risk == Risk::High => reason = format!("{data} that are older are lost"),
         Action::Update if risk == Risk::Elevated => reason = "users may notice this change".to_owned(),
         Action::Create if entry.is_some_and(|entry| entry.id.is_some() && entry.applied) => {
             reason = "it was deleted outside Landfall".to_owned();

@@ -39,6 +39,9 @@ pub enum OnChange {
     Update,
     /// Changed in place, but users may notice: rated [`Risk::Elevated`].
     Disruptive,
+    /// Changed in place; a smaller value, or one where there was no limit, loses what is kept for longer now: rated
+    /// [`Risk::High`].
+    Keeps,
     /// It can only be given at creation: the resource is replaced.
     Replace,
     /// It matters at creation only and is never compared.

@@ -95,7 +95,8 @@ pub fn compare_leaving(
                     forces_replacement: rule == OnChange::Replace,
                     drift: false,
                 });
-                worst = worse(worst, rule);
+                // What nobody knows of is not lost.
+                worst = worse(worst, if rule == OnChange::Keeps { OnChange::Update } else { rule });
             }
             continue;
         };
@@ -107,7 +108,8 @@ pub fn compare_leaving(
                 left.push((change, why));
                 continue;
             }
-            worst = worse(worst, rule);
+            let is_harmless = rule == OnChange::Keeps && !keeps_less(&change);
+            worst = worse(worst, if is_harmless { OnChange::Update } else { rule });
             change.forces_replacement = rule == OnChange::Replace;
             attributes.push(change);
         }
@@ -115,6 +117,7 @@ pub fn compare_leaving(
     let (action, risk) = match (attributes.is_empty(), worst) {
         (true, _) => (Action::Keep, Risk::Low),
         (false, OnChange::Replace) => (Action::Replace, Risk::Elevated),
+        (false, OnChange::Keeps) => (Action::Update, Risk::High),
         (false, OnChange::Disruptive) => (Action::Update, Risk::Elevated),
         (false, OnChange::Update | OnChange::Ignore) => (Action::Update, Risk::Low),
     };
@@ -143,12 +146,26 @@ fn keep_as_it_is(properties: &mut Value, keys: &[&str], now: &Before) {
     }
 }
 
+/// Whether less is kept after a change than before it. No value is no limit.
+fn keeps_less(change: &AttributeChange) -> bool {
+    let limit = |value: &Value| value.as_f64().unwrap_or(f64::INFINITY);
+    let before = match &change.before {
+        Before::Value(value) => limit(value),
+        Before::Absent => f64::INFINITY,
+    };
+    match &change.after {
+        After::Value(value) => limit(value) < before,
+        After::Absent | After::KnownAfterApply => false,
+    }
+}
+
 fn worse(left: OnChange, right: OnChange) -> OnChange {
     let rank = |rule| match rule {
         OnChange::Ignore => 0,
         OnChange::Update => 1,
         OnChange::Disruptive => 2,
-        OnChange::Replace => 3,
+        OnChange::Keeps => 3,
+        OnChange::Replace => 4,
     };
     if rank(right) > rank(left) { right } else { left }
 }
@@ -239,6 +256,7 @@ mod tests {
         Field { name: "fifo", on_change: OnChange::Replace },
         Field { name: "class", on_change: OnChange::Disruptive },
         Field { name: "token", on_change: OnChange::Ignore },
+        Field { name: "days", on_change: OnChange::Keeps },
     ];
 
     fn paths(comparison: &Comparison) -> Vec<&str> {
@@ -249,6 +267,27 @@ mod tests {
     fn nothing_observed_creates() {
         let seen = compare(FIELDS, &json!({"fifo": true, "delay": null}), None, None);
         assert_eq!((seen.action, seen.risk, paths(&seen)), (Action::Create, Risk::Low, vec!["fifo"]));
+    }
+
+    #[test]
+    fn keeping_less_is_a_loss_and_keeping_more_is_none() {
+        for (before, after, risk) in [
+            (json!(30), json!(7), Risk::High),
+            (json!(7), json!(30), Risk::Low),
+            (json!(null), json!(3653), Risk::High),
+            (json!(3653), json!(null), Risk::Low),
+        ] {
+            let (before, after) = (json!({ "days": before, "class": "a" }), json!({ "days": after, "class": "a" }));
+            let seen = compare(FIELDS, &after, Some(&before), Some(&before));
+            assert_eq!((seen.action, seen.risk), (Action::Update, risk), "{before} {after}");
+        }
+        let (before, after) = (json!({ "days": 30, "class": "a" }), json!({ "days": 7, "class": "b" }));
+        assert_eq!(compare(FIELDS, &after, Some(&before), Some(&before)).risk, Risk::High);
+        assert_eq!(
+            compare(FIELDS, &after, None, Some(&json!({ "class": "a" }))).risk,
+            Risk::Elevated,
+            "nothing is known"
+        );
     }
 
     #[test]

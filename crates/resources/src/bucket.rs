@@ -327,10 +327,14 @@ impl Bucket {
 
 /// The error of a name that somebody else has.
 fn taken(name: &str) -> Error {
-    Error::new(Kind::Conflict, "CreateBucket", "another AWS account has a bucket of this name")
-        .about(name)
-        .hint("bucket names are unique among all accounts: choose another bucket_name")
-        .leaves(Leftover::Nothing)
+    Error::new(
+        Kind::Conflict,
+        "CreateBucket",
+        "there is a bucket of this name already, in another AWS account or region",
+    )
+    .about(name)
+    .hint("bucket names are unique among all accounts: choose another bucket_name")
+    .leaves(Leftover::Nothing)
 }
 
 /// The error of a request that lacks a required member.

@@ -52,7 +52,10 @@ impl LogGroup {
 #[async_trait]
 impl Resource for LogGroup {
     const KIND: &'static str = "AWS::Logs::LogGroup";
-    const FIELDS: &'static [Field] = &[Field { name: "name", on_change: OnChange::Replace }];
+    const FIELDS: &'static [Field] = &[
+        Field { name: "name", on_change: OnChange::Replace },
+        Field { name: "retention_days", on_change: OnChange::Keeps },
+    ];
     const DATA: Option<&'static str> = Some("the logs");
     const ACTIONS: Actions = Actions {
         create: &["logs:CreateLogGroup", "logs:TagResource"],

@@ -208,7 +208,13 @@ fn lifecycle_rule(rule: &aws_sdk_s3::types::LifecycleRule) -> LifecycleRule {
 
 /// Whether a refusal means that the bucket is somebody else's. For a bucket of the own account S3 says which
 /// permission is missing; for one of another account it says nothing
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html>).
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html>). A name that is taken in another
+/// region is answered with where to go
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html>).
 fn is_foreign(error: &Error) -> bool {
+    let is_elsewhere = ["PermanentRedirect", "AuthorizationHeaderMalformed", "TemporaryRedirect"];
+    if is_elsewhere.iter().any(|code| error.is_code(code)) {
+        return true;
+    }
     error.kind == Kind::Denied && error.is_code("AccessDenied") && !error.message.contains("not authorized to perform")
 }

@@ -103,7 +103,7 @@ impl Arrival<'_> {
             Ok(LoadedFile::Support) => return self.support().await,
             Err(refusal) => {
                 let layer = self.control.layer_named_by(&self.content.key).await?;
-                return self.reject(&layer, refusal).await;
+                return self.refuse_unread(&layer, refusal).await;
             }
         };
         let layer = file.name.value.clone();
@@ -139,6 +139,18 @@ impl Arrival<'_> {
             SourceOutcome::OwnedByOtherKey { key } => self.belongs_to(layer, &key).await,
             SourceOutcome::KeyOwnsOtherLayer { layer: former } => self.held_another(layer, &former).await,
         }
+    }
+
+    /// A version of which nobody knows whose layer it is, is the newest of its key all the same: what comes late after
+    /// it does not overtake it.
+    async fn refuse_unread(&self, layer: &str, refusal: Refusal) -> Result<Taken, Error> {
+        let (store, key) = (&self.control.store, &self.content.key);
+        if let Some(held) = store.layer_of_key(key).await?
+            && store.register_source(key, &held, &self.sequencer).await? == SourceOutcome::Stale
+        {
+            return Ok(ignored(OVERTAKEN));
+        }
+        self.reject(layer, refusal).await
     }
 
     async fn held_another(&self, layer: &str, former: &str) -> Result<Taken, Error> {
@@ -183,7 +195,7 @@ impl Arrival<'_> {
             format!("{} held layer {layer}, and this version declares no layer", self.content.key),
             format!("restore the file; to remove the layer use `landfall destroy {layer}`"),
         );
-        self.reject(&layer, refusal).await
+        self.refuse_unread(&layer, refusal).await
     }
 
     fn change(&self, layer: &str, checked: Checked) -> NewChange {

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use crate::ec2::{ec2, gone, id_of, lookups, matching, retag, settling, tagged, tags_of};
 
+/// How often a flow log is tried that AWS refuses: for five minutes.
+const ATTEMPTS: u32 = 60;
+
 /// A flow log of a VPC. Nothing of it can be changed in place.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FlowLog {
@@ -89,7 +92,9 @@ impl Resource for FlowLog {
         if let Some(refused) = created.unsuccessful().first().and_then(|item| item.error()) {
             let message = refused.message().unwrap_or("AWS gave no reason").trim_end_matches('.');
             let code = refused.code().unwrap_or("Unknown");
-            return Err(Error::new(Kind::NotReady, "CreateFlowLogs", format!("{message} ({code})")).about(&self.vpc_id));
+            // What was made a moment ago is known after some looks; what is refused for longer is refused.
+            let kind = if intent.attempt < ATTEMPTS { Kind::NotReady } else { Kind::Conflict };
+            return Err(Error::new(kind, "CreateFlowLogs", format!("{message} ({code})")).about(&self.vpc_id));
         }
         Ok(Progress::done(id_of(created.flow_log_ids().first().map(String::as_str), "CreateFlowLogs")?))
     }

@@ -99,17 +99,19 @@ impl Resource for GatewayAttachment {
     }
 
     async fn observe(aws: &Aws, wanted: &[Wanted<'_>]) -> Result<Vec<Option<Seen>>> {
-        let ids: Vec<&str> = wanted.iter().filter_map(|wanted| wanted.id).collect();
-        // An attachment without a recorded id may exist; attaching again finds that out.
+        // Of one whose reply was lost the gateway is known: it may have to be detached before anything else goes.
+        let ids: Vec<&str> = wanted.iter().filter_map(gateway_of).collect();
         let found =
             if ids.is_empty() { Vec::new() } else { describe(aws, vec![filter("internet-gateway-id", ids)]).await? };
         let one = |wanted: &Wanted<'_>| {
-            let gateway = found.iter().find(|gateway| gateway.internet_gateway_id() == wanted.id)?;
+            let of = gateway_of(wanted)?;
+            let gateway = found.iter().find(|gateway| gateway.internet_gateway_id() == Some(of))?;
             let id = gateway.internet_gateway_id()?;
             let vpc = gateway.attachments().first()?.vpc_id()?;
-            Some(Seen::ready(id, json!({ "internet_gateway_id": id, "vpc_id": vpc })))
+            let is_it = wanted.id.is_some() || wanted.text("vpc_id") == Some(vpc);
+            is_it.then(|| Seen::ready(id, json!({ "internet_gateway_id": id, "vpc_id": vpc })))
         };
-        Ok(wanted.iter().map(|wanted| wanted.id.and_then(|_| one(wanted))).collect())
+        Ok(wanted.iter().map(one).collect())
     }
 
     async fn create(&self, aws: &Aws, _intent: &Intent) -> Result<Progress> {
@@ -131,6 +133,11 @@ impl Resource for GatewayAttachment {
         tolerate(gone(detached.explain("DetachInternetGateway", &seen.id)), &["Gateway.NotAttached"])?;
         Ok(Progress::done(&seen.id))
     }
+}
+
+/// The gateway that is attached or to be attached, once it has an id.
+fn gateway_of<'w>(wanted: &'w Wanted<'_>) -> Option<&'w str> {
+    wanted.id.or_else(|| wanted.text("internet_gateway_id"))
 }
 
 async fn describe(aws: &Aws, filters: Vec<aws_sdk_ec2::types::Filter>) -> Result<Vec<Described>> {

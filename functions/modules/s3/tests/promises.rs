@@ -147,7 +147,7 @@ async fn a_name_that_another_account_has_is_a_conflict_in_the_plan() {
     other.account.cli(&["s3api", "create-bucket", "--bucket", &name]);
     let deployment = world.deploy::<S3>(Some(&inputs(&name, json!({}))), &[]).await;
     let error = world.refusal::<S3>(&deployment).await.expect("the name is taken");
-    assert!(error.contains("another AWS account has a bucket of this name"), "{error}");
+    assert!(error.contains("there is a bucket of this name already, in another AWS account or region"), "{error}");
 }
 
 /// S18: also the replica.

@@ -95,8 +95,13 @@ fn policy(arn: &str, cx: &Context) -> Policy {
 #[async_trait]
 impl Resource for Queue {
     const KIND: &'static str = "AWS::SQS::Queue";
-    const FIELDS: &'static [Field] =
-        &[Field { name: "name", on_change: OnChange::Replace }, Field { name: "fifo", on_change: OnChange::Replace }];
+    // Messages that are older than a retention that is set now are deleted
+    // (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>).
+    const FIELDS: &'static [Field] = &[
+        Field { name: "name", on_change: OnChange::Replace },
+        Field { name: "fifo", on_change: OnChange::Replace },
+        Field { name: "message_retention_seconds", on_change: OnChange::Keeps },
+    ];
     const DATA: Option<&'static str> = Some("the messages in the queue");
     const ACTIONS: Actions = Actions {
         create: &["sqs:CreateQueue", "sqs:TagQueue"],
