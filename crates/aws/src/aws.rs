@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::watch::Watch;
 
+/// How long an answer is waited for. A call may still be done by then though whoever sent it is dead.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Where a layer is deployed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
@@ -39,7 +42,7 @@ pub fn base_config() -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
-        .operation_attempt_timeout(Duration::from_secs(30))
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(Duration::from_secs(120))
         .build();
     let mut config = SdkConfig::builder()

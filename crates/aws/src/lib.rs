@@ -11,7 +11,7 @@ mod policy;
 mod tags;
 mod watch;
 
-pub use aws::{Aws, Target, base_config};
+pub use aws::{ATTEMPT_TIMEOUT, Aws, Target, base_config};
 pub use denied::denials_together;
 pub use error::{Error, Kind, Leftover, Result, tolerate};
 pub use explain::Explain;

@@ -145,8 +145,7 @@ impl Step<'_> {
         }
         let begun = entry.is_some_and(|entry| entry.deployment == self.number);
         let Some(seen) = before else {
-            let open = entry.filter(|entry| entry.is_open_intent() && !node.kind.0.named());
-            if let Some(left) = open.and_then(|entry| entry.unsettled(self.limits.settle)) {
+            if let Some(left) = self.limits.interrupted(entry.filter(|_| !node.kind.0.named())) {
                 let reason = "making sure that an interrupted creation left nothing".to_owned();
                 return Ok(End::Pending { after: left, reason });
             }

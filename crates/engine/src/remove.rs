@@ -164,8 +164,7 @@ impl Step<'_> {
     async fn try_remove(&self, removal: &Removal<'_>) -> Result<End> {
         let Some(seen) = removal.seen else {
             // An interrupted creation may show itself only now.
-            let open = removal.entry.filter(|entry| entry.is_open_intent());
-            if let Some(left) = open.and_then(|entry| entry.unsettled(self.limits.settle)) {
+            if let Some(left) = self.limits.interrupted(removal.entry) {
                 let reason = "making sure that an interrupted creation left nothing".to_owned();
                 return Ok(End::Pending { after: left, reason });
             }

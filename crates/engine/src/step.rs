@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use landfall_aws::{Aws, Error, Mode, Result, Target};
+use landfall_aws::{ATTEMPT_TIMEOUT, Aws, Error, Mode, Result, Target};
 use landfall_plan::ModulePlan;
 use landfall_state::{DocumentRef, Lease, Parcel, Store};
 use serde::{Deserialize, Serialize};
 
+use crate::journal::Entry;
 use crate::module::Module;
 use crate::preflight::{self, Caller};
 use crate::reads::Reads;
@@ -106,13 +107,20 @@ pub struct Limits {
     pub patience: Duration,
     /// Life of the lease after each renewal.
     pub lease: Duration,
-    /// How long the journal is believed more than a describe that does not show a resource, and how long an
-    /// interrupted creation is waited out before it is tried again. AWS shows a new EC2 resource within seconds
-    /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
+    /// How long the journal is believed more than a describe that does not show a resource. AWS shows a new EC2
+    /// resource within seconds (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>).
     pub settle: Duration,
+    /// How long after it was begun a call may still be done that nobody hears of any more. An interrupted creation is
+    /// waited out for that time and `settle` before it is tried again.
+    pub call: Duration,
 }
 
 impl Limits {
+    /// How much of the wait for an interrupted creation is left, if `entry` is of one.
+    pub(crate) fn interrupted(&self, entry: Option<&Entry>) -> Option<Duration> {
+        entry.filter(|entry| entry.is_open_intent())?.unsettled(self.call + self.settle)
+    }
+
     /// The product's bounds for a step that may run until `deadline`.
     pub fn until(deadline: Instant) -> Self {
         let before = |seconds| deadline.checked_sub(Duration::from_secs(seconds)).unwrap_or(deadline);
@@ -122,6 +130,7 @@ impl Limits {
             patience: Duration::from_secs(60 * 60),
             lease: Duration::from_secs(120),
             settle: Duration::from_secs(15),
+            call: ATTEMPT_TIMEOUT,
         }
     }
 }

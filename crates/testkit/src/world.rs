@@ -39,6 +39,8 @@ pub struct World {
     pub files: Vec<SupportFile>,
     /// How long the journal is believed more than describes.
     pub settle: Duration,
+    /// How long a call may still be done that nobody hears of any more. The local AWS does at once what it is asked.
+    pub call: Duration,
     /// Life of the lease after each renewal.
     pub lease_life: Duration,
     /// The deployment that the next one goes on with.
@@ -82,6 +84,7 @@ impl World {
             engine,
             files: Vec::new(),
             settle: SETTLE,
+            call: Duration::ZERO,
             lease_life: Duration::from_secs(120),
             resumes: None,
             ignore_drift: Vec::new(),
@@ -411,7 +414,7 @@ impl World {
     /// The bounds of a step that has two minutes.
     pub fn limits(&self) -> Limits {
         let deadline = Instant::now() + Duration::from_secs(120);
-        Limits { settle: self.settle, lease: self.lease_life, ..Limits::until(deadline) }
+        Limits { settle: self.settle, call: self.call, lease: self.lease_life, ..Limits::until(deadline) }
     }
 
     pub(crate) fn request(&self, deployment: &Deployment, op: Op) -> Request {

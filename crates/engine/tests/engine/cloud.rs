@@ -19,7 +19,7 @@ pub struct Script {
     pub fails: Option<Kind>,
     /// A creation or change is answered so long after it is done.
     pub slow: Duration,
-    /// A creation is done so long after it was asked for.
+    /// A creation is done so long after it was asked for, whether or not somebody still waits for it.
     pub late: Duration,
     /// It is shown as being made for so many looks.
     pub pending: u32,
@@ -134,13 +134,16 @@ impl Resource for Thing {
         if let Some(kind) = script.fails {
             return Err(Error::new(kind, "CreateThing", "it is scripted to fail").about(&self.name));
         }
-        tokio::time::sleep(script.late).await;
-        cloud(account, |cloud| {
-            cloud.log.push(format!("create {}", self.name));
-            let properties = serde_json::to_value(self).expect("a thing is JSON");
-            let object = Object { properties, pending: script.pending, leaving: None };
-            cloud.objects.insert(self.name.clone(), object);
+        let (owner, name) = (account.clone(), self.name.clone());
+        let properties = serde_json::to_value(self).expect("a thing is JSON");
+        let done = tokio::spawn(async move {
+            tokio::time::sleep(script.late).await;
+            cloud(&owner, |cloud| {
+                cloud.log.push(format!("create {name}"));
+                cloud.objects.insert(name, Object { properties, pending: script.pending, leaving: None });
+            });
         });
+        done.await.expect("it is done");
         tokio::time::sleep(script.slow).await;
         if script.pending > 0 || script.given_up {
             return Ok(Progress::pending(&self.name, Duration::from_secs(7), "AWS makes it"));

@@ -110,6 +110,22 @@ async fn a_call_that_hangs_is_left_before_the_function_is_killed_and_adopted_lat
 }
 
 #[tokio::test]
+async fn a_call_that_is_done_only_after_it_was_given_up_makes_nothing_twice() {
+    let mut world = World::new().await;
+    world.call = Duration::from_secs(10);
+    let late = Duration::from_secs(2);
+    script(&world, "a", Script { late, ..Script::default() });
+    let deployment = planned(&mut world, &things(json!([{ "resource": "a" }]))).await;
+    let soon = Limits { abandon: Instant::now() + Duration::from_millis(500), ..world.limits() };
+    let answer = world.step_within::<Things>(&deployment, soon).await.expect("a step");
+    assert_eq!(answer, Response::Stepped { outcome: Outcome::Pending, retry_after: 0 });
+    script(&world, "a", Script::default());
+    assert_eq!(world.apply::<Things>(&deployment).await, End::Done);
+    tokio::time::sleep(late).await;
+    assert_eq!(log(&world), ["create a"]);
+}
+
+#[tokio::test]
 async fn a_step_that_repeats_a_lost_one_says_that_calls_of_it_may_be_on_their_way() {
     let mut world = World::new().await;
     script(&world, "a", Script { slow: Duration::from_secs(600), ..Script::default() });

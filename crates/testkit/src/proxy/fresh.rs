@@ -1,16 +1,24 @@
 //! What the real AWS has and an emulator lacks: new things that are not found yet, that are not ready yet, deleted
 //! things that take their time, roles that nobody knows yet.
 
+use std::time::{Duration, Instant};
+
 use super::answer::Failure;
 use super::call::{Call, Protocol, contains_word};
 use super::kinds::{Kind, depth};
 use super::xml::{self, child, elements};
+
+/// When AWS shows everything that was made, however seldom somebody looked. It speaks of seconds
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>); looks alone would hide things for
+/// minutes on a slow machine.
+const SHOWN_AFTER: Duration = Duration::from_secs(10);
 
 /// Something that was created or deleted a while ago.
 #[derive(Debug)]
 struct Fresh {
     kind: &'static Kind,
     id: String,
+    born: Instant,
     hidden: u32,
     pending: u32,
     deleting: u32,
@@ -35,6 +43,7 @@ pub(super) struct Freshness {
 impl Freshness {
     /// Refuses what names something that is not to be seen yet.
     pub(super) fn refuse(&mut self, call: &Call) -> Option<Failure> {
+        self.age();
         if call.mutating || call.service == "sts" {
             let role = self.roles.iter_mut().find(|(role, left)| *left > 0 && passes_role(call, role))?;
             role.1 -= 1;
@@ -53,7 +62,7 @@ impl Freshness {
     pub(super) fn note(&mut self, call: &Call, answer: &str, patience: Patience) -> Option<String> {
         if let Some((kind, id)) = Kind::deleted_by(call) {
             self.things.retain(|thing| thing.id != id);
-            self.add(Fresh { kind, id, hidden: 0, pending: 0, deleting: patience.linger });
+            self.add(Fresh { kind, id, born: Instant::now(), hidden: 0, pending: 0, deleting: patience.linger });
             return None;
         }
         let kind = Kind::created_by(call)?;
@@ -64,7 +73,8 @@ impl Freshness {
         // Made once more, it is not new.
         if self.things.iter().all(|thing| thing.id != id) {
             let pending = if kind.state.is_some() { patience.linger } else { 0 };
-            self.add(Fresh { kind, id: id.clone(), hidden: patience.lag, pending, deleting: 0 });
+            let born = Instant::now();
+            self.add(Fresh { kind, id: id.clone(), born, hidden: patience.lag, pending, deleting: 0 });
         }
         Some(id)
     }
@@ -75,8 +85,16 @@ impl Freshness {
         }
     }
 
+    /// Shows what is hidden no longer, whoever looked.
+    fn age(&mut self) {
+        for thing in self.things.iter_mut().filter(|thing| thing.born.elapsed() >= SHOWN_AFTER) {
+            thing.hidden = 0;
+        }
+    }
+
     /// The answer to a read as it is while things are fresh.
     pub(super) fn disguise(&mut self, call: &Call, answer: &str) -> String {
+        self.age();
         let mut answer = answer.to_owned();
         for thing in &mut self.things {
             let Some(field) = thing.kind.listed_by(call) else { continue };
@@ -209,6 +227,18 @@ mod tests {
         assert_eq!(fresh.refuse(&call("ec2", "Action=DescribeSubnets&Filter.1.Value.1=vpc-2")), None);
         assert!(fresh.refuse(&by_id).is_some());
         assert_eq!(fresh.refuse(&by_id), None);
+        assert_eq!(fresh.disguise(&list, VPCS), VPCS);
+    }
+
+    #[test]
+    fn what_nobody_looked_for_is_shown_once_it_is_old() {
+        let mut fresh = with(Patience { lag: 3, ..Patience::default() });
+        let list = call("ec2", "Action=DescribeVpcs");
+        assert!(!fresh.disguise(&list, VPCS).contains("vpc-2"));
+        for thing in &mut fresh.things {
+            thing.born = thing.born.checked_sub(SHOWN_AFTER).expect("a moment before");
+        }
+        assert_eq!(fresh.refuse(&call("ec2", "Action=DescribeVpcs&VpcId.1=vpc-2")), None);
         assert_eq!(fresh.disguise(&list, VPCS), VPCS);
     }
 

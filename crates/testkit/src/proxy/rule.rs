@@ -79,7 +79,7 @@ pub enum Effect {
         /// Milliseconds.
         milliseconds: u64,
     },
-    /// What is new is not found, and not in lists, until it was looked for some times.
+    /// What is new is not found, and not in lists, until it was looked for some times, or is ten seconds old.
     Lag {
         /// How many times.
         looks: u32,
