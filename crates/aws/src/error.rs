@@ -83,6 +83,7 @@ pub struct Error {
 #[derive(Debug, Default)]
 struct Origin {
     request_id: Option<String>,
+    refused: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -134,6 +135,18 @@ impl Error {
     pub fn request(mut self, id: Option<&str>) -> Self {
         self.origin.request_id = id.map(str::to_owned);
         self
+    }
+
+    /// States that AWS answered: the call was not done.
+    #[must_use]
+    pub fn refused(mut self) -> Self {
+        self.origin.refused = true;
+        self
+    }
+
+    /// Whether AWS answered that it did not do the call. What earlier calls did stands.
+    pub fn is_refusal(&self) -> bool {
+        self.origin.refused
     }
 
     /// The id of the request, if AWS answered.

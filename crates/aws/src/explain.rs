@@ -7,7 +7,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::codes::kind_of;
 use crate::denied::hint;
 use crate::error::{Error, Kind, Leftover, Result};
-use crate::watch::Refused;
+use crate::watch::{Refused, says_not_done};
 
 /// Turns an SDK result into ours, naming what was done and to what.
 pub trait Explain<T> {
@@ -63,6 +63,9 @@ where
                 }
             };
             ours.code = Some(code);
+            if says_not_done(context.raw().status().as_u16()) {
+                ours = ours.refused();
+            }
             ours.request(error.meta().extra("aws_request_id"))
         }
         SdkError::TimeoutError(_) => Error::new(Kind::NotReady, operation, "no answer in time").caused_by(error),

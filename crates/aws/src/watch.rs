@@ -212,6 +212,11 @@ fn makes_another(operation: &str) -> bool {
     VERBS.iter().any(|verb| operation.starts_with(verb))
 }
 
+/// Whether the status of an error says that the call was not done. 503 is what AWS answers to what it did not begin.
+pub(crate) fn says_not_done(status: u16) -> bool {
+    status < 500 || status == 503
+}
+
 fn operation(cfg: &ConfigBag) -> (String, String) {
     cfg.load::<Metadata>().map_or_else(
         || ("unknown".to_owned(), "Unknown".to_owned()),
@@ -281,11 +286,7 @@ impl Intercept for Watch {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let failed = matches!(context.output_or_error(), Some(Err(_)));
-        // 503 is what AWS answers to what it did not begin.
-        let answered = context.response().is_some_and(|response| {
-            let status = response.status().as_u16();
-            status < 500 || status == 503
-        });
+        let answered = context.response().is_some_and(|response| says_not_done(response.status().as_u16()));
         if failed && !answered {
             cfg.interceptor_state().store_put(Uncertain);
         }

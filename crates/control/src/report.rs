@@ -121,7 +121,7 @@ fn ended(
 /// |---|---|---|
 /// | create, update, replace | applied by this deployment | done |
 /// | create, update, replace | pending | in progress |
-/// | create, update, replace | intent of this deployment, or being removed | unknown |
+/// | create, update, replace | intent of this deployment that AWS did not refuse, or being removed | unknown |
 /// | create, update, replace | anything else | not started |
 /// | delete | none | done |
 /// | delete | being removed | in progress |
@@ -135,7 +135,7 @@ fn judged(number: u64, action: Action, entry: Option<&JournalEntry>) -> (End, Op
         (Action::Delete, Some(_)) => said(End::LeftBehind, "it still exists"),
         (_, Some(EntryStatus::Applied)) if ours => (End::Done, None),
         (_, Some(EntryStatus::Pending)) => said(End::InProgress, "AWS was still working on it"),
-        (_, Some(EntryStatus::Intent)) if ours => {
+        (_, Some(EntryStatus::Intent)) if ours && !entry.is_some_and(|entry| entry.refused) => {
             said(End::Unknown, "a call was begun and its answer was not recorded: it may exist")
         }
         (_, Some(EntryStatus::Deleting)) => said(End::Unknown, "it was being removed to be made again"),

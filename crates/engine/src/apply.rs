@@ -184,16 +184,21 @@ impl Step<'_> {
 
     async fn create(&self, node: &Node, desired: Value, entry: Option<&Entry>) -> Result<End> {
         let intent = self.recorder.intend_creation(node, &desired, entry).await?;
+        let interrupted = entry.is_some_and(Entry::is_interrupted);
         match node.kind.0.create(desired.clone(), self.engine.aws(), &intent).await {
             Ok(progress) => self.made(node, desired, progress, Action::Create, None).await,
             // An earlier attempt made it and AWS does not show it yet: a later look adopts it.
-            Err(error)
-                if error.says_it_exists() && entry.is_some_and(Entry::is_open_intent) && intent.attempt < ADOPTIONS =>
-            {
+            Err(error) if error.says_it_exists() && interrupted && intent.attempt < ADOPTIONS => {
                 let reason = format!("an interrupted attempt may have made it: {}", error.message);
                 Ok(End::Pending { after: Duration::from_secs(5), reason })
             }
-            Err(error) => Ok(self.wait_or_fail(error, &node.name, intent.attempt)),
+            Err(error) => {
+                // Then there is nothing to wait out before it is tried again.
+                if !interrupted && !node.kind.0.named() && node.kind.makes_nothing(&error) {
+                    self.recorder.refused(node, intent.attempt).await?;
+                }
+                Ok(self.wait_or_fail(error, &node.name, intent.attempt))
+            }
         }
     }
 

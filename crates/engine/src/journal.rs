@@ -56,9 +56,14 @@ impl Entry {
         settle.checked_sub(age).filter(|left| !left.is_zero())
     }
 
-    /// Whether a call may have made something whose id is not recorded.
+    /// Whether a creation was begun and no id is recorded.
     pub(crate) fn is_open_intent(&self) -> bool {
         self.id.is_none() && !self.leaving
+    }
+
+    /// Whether a creation was begun of which it is not known what it made.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.is_open_intent() && !self.record.as_ref().is_some_and(|record| record.refused)
     }
 
     /// The resource as the journal remembers it, when AWS does not show it: believed while the journal is younger than

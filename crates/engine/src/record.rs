@@ -265,6 +265,15 @@ impl Recorder {
         self.writer().applied(applied).await.map_err(state)
     }
 
+    /// A creation of which AWS said that it made nothing.
+    pub(crate) async fn refused(&self, node: &Node, attempt: u32) -> Result<()> {
+        match self.writer().refused(self.number(), self.module(), &node.name, attempt).await {
+            // Another step works on it: that one records what becomes of it.
+            Ok(()) | Err(StateError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(state(error)),
+        }
+    }
+
     pub(crate) async fn forgotten(&self, resource: &str) -> Result<()> {
         self.writer().forgotten(self.module(), resource).await.map_err(state)
     }

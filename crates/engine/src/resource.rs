@@ -378,6 +378,13 @@ impl Registered {
     pub fn actions(&self) -> Actions {
         self.0.actions()
     }
+
+    /// Whether a creation that failed with this made nothing: AWS refused the call that makes it, the first of its
+    /// actions.
+    pub(crate) fn makes_nothing(&self, error: &Error) -> bool {
+        let action = self.0.actions().create.first().and_then(|action| action.split(':').nth(1));
+        error.is_refusal() && action == Some(&*error.operation)
+    }
 }
 
 impl std::fmt::Debug for Registered {

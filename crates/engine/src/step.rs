@@ -118,7 +118,7 @@ pub struct Limits {
 impl Limits {
     /// How much of the wait for an interrupted creation is left, if `entry` is of one.
     pub(crate) fn interrupted(&self, entry: Option<&Entry>) -> Option<Duration> {
-        entry.filter(|entry| entry.is_open_intent())?.unsettled(self.call + self.settle)
+        entry.filter(|entry| entry.is_interrupted())?.unsettled(self.call + self.settle)
     }
 
     /// The product's bounds for a step that may run until `deadline`.

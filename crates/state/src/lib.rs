@@ -49,7 +49,7 @@ pub use finish::{Finished, LayerEnd};
 pub use freeze::{Freeze, FreezeWindow};
 pub use invariants::{Broken, Item as TableItem, broken};
 pub use jiff::Timestamp;
-pub use journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
+pub use journal::{Applied, EntryStatus, IntentAction, JournalEntry, NewIntent};
 pub use layers::{DeployedConfig, LayerRecord, LayerStatus, ModuleRecord, Scope};
 pub use lease::{FENCE, Lease, LeaseInfo, LeaseRecord, QUIET_TIME};
 pub use parcel::{Parcel, room};
@@ -60,7 +60,7 @@ pub use sources::SourceOutcome;
 pub use store::{Settings, Store};
 pub use wake::{NOT_STARTED, SKIPPED, fail, succeed};
 pub use whole::Whole;
-pub use writer::{Applied, Beginning, ModuleEnd, Place, Writer};
+pub use writer::{Beginning, ModuleEnd, Place, Writer};
 
 /// Version of the records' schema.
 pub const SCHEMA: u32 = 1;

@@ -8,7 +8,7 @@ use crate::documents::DocumentRef;
 use crate::error::StateError;
 use crate::events::Event;
 use crate::freeze::FreezeWindow;
-use crate::journal::{EntryStatus, IntentAction, JournalEntry, NewIntent};
+use crate::keys;
 use crate::layers::{ModuleRecord, Scope};
 use crate::lease::Lease;
 use crate::limits::{ERROR, MESSAGE, shortened};
@@ -17,36 +17,12 @@ use crate::runs::{Run, RunStart, RunStatus, RunUpdate, bounded};
 use crate::store::Store;
 use crate::together::{AT_ONCE, End};
 use crate::write::{Write, attribute, text};
-use crate::{SCHEMA, keys};
 
 /// What the deployment that holds a lease may write.
 #[derive(Debug)]
 pub struct Writer<'a> {
-    store: &'a Store,
+    pub(crate) store: &'a Store,
     lease: &'a Lease,
-}
-
-/// A resource after it was applied.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Applied<'a> {
-    /// Deployment.
-    pub number: u64,
-    /// Module.
-    pub module: &'a str,
-    /// Name in the module.
-    pub resource: &'a str,
-    /// CloudFormation type name.
-    pub kind: &'a str,
-    /// Physical id.
-    pub id: &'a str,
-    /// Properties as applied.
-    pub properties: &'a Value,
-    /// Attributes that others refer to.
-    pub attributes: &'a Value,
-    /// Resources of the module that it needs.
-    pub needs: &'a [String],
-    /// Whether AWS still works on it.
-    pub pending: bool,
 }
 
 /// Where a layer lives, and what its config says of its deployments.
@@ -96,7 +72,7 @@ impl<'a> Writer<'a> {
         Self { store, lease }
     }
 
-    fn pk(&self) -> String {
+    pub(crate) fn pk(&self) -> String {
         keys::layer(&self.lease.layer)
     }
 
@@ -106,7 +82,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes under the lease what begins something: refused as well once the deployment was cancelled.
-    async fn begin(&self, writes: Vec<Write>, what: &str) -> Result<(), StateError> {
+    pub(crate) async fn begin(&self, writes: Vec<Write>, what: &str) -> Result<(), StateError> {
         match self.write_if(writes, what, true).await {
             Err(StateError::LeaseLost { .. }) if self.store.is_cancelled(self.lease).await? => {
                 Err(StateError::Cancelled { layer: self.lease.layer.clone() })
@@ -121,101 +97,6 @@ impl<'a> Writer<'a> {
             End::Lease => Err(self.lease.lost()),
             End::Refused => Err(StateError::conflict(format!("{what} is not in the expected state"))),
         }
-    }
-
-    /// Records what is about to be done, before it is done. `known` is the entry as the caller has read it. Answers how
-    /// often it was begun, from 1.
-    ///
-    /// # Errors
-    /// [`StateError::Conflict`] when the entry is another one by now: somebody else works on the resource.
-    pub async fn intend(&self, intent: NewIntent<'_>, known: Option<&JournalEntry>) -> Result<u32, StateError> {
-        let (attempt, entry) = self.intent_entry(&intent, known);
-        self.put_over(entry, known).await?;
-        Ok(attempt)
-    }
-
-    /// Records that something is about to be made, with the properties that it will have: by them a creation that was
-    /// interrupted is found again.
-    ///
-    /// # Errors
-    /// As [`Writer::intend`].
-    pub async fn intend_creation(
-        &self,
-        intent: NewIntent<'_>,
-        properties: &Value,
-        known: Option<&JournalEntry>,
-    ) -> Result<u32, StateError> {
-        let (attempt, mut entry) = self.intent_entry(&intent, known);
-        entry.properties = properties.clone();
-        self.put_over(entry, known).await?;
-        Ok(attempt)
-    }
-
-    async fn put_over(&self, entry: JournalEntry, known: Option<&JournalEntry>) -> Result<(), StateError> {
-        let put = Write::put(self.pk(), keys::resource(&entry.module, &entry.resource), &entry)?;
-        let put = match known {
-            Some(known) => put.when("updated_at = :over").value(":over", attribute(&known.updated_at)?),
-            None => put.if_absent(),
-        };
-        self.begin(vec![put], "the journal").await
-    }
-
-    fn intent_entry(&self, intent: &NewIntent<'_>, known: Option<&JournalEntry>) -> (u32, JournalEntry) {
-        let again = known.is_some_and(|entry| {
-            entry.action == Some(intent.action)
-                && entry.number == intent.number
-                && matches!(entry.status, EntryStatus::Intent | EntryStatus::Deleting)
-        });
-        let attempt = if again { known.map_or(1, |entry| entry.attempt + 1) } else { 1 };
-        let now = self.store.now();
-        let status = if intent.action == IntentAction::Delete { EntryStatus::Deleting } else { EntryStatus::Intent };
-        let entry = JournalEntry {
-            module: intent.module.to_owned(),
-            resource: intent.resource.to_owned(),
-            kind: intent.kind.to_owned(),
-            status,
-            id: intent.id.map(str::to_owned),
-            action: Some(intent.action),
-            attempt,
-            intent_at: Some(now),
-            client_token: Some(intent.client_token.to_owned()),
-            properties: known.map_or(Value::Null, |entry| entry.properties.clone()),
-            attributes: known.map_or(Value::Null, |entry| entry.attributes.clone()),
-            needs: intent.needs.to_vec(),
-            number: intent.number,
-            updated_at: now,
-            schema: SCHEMA,
-        };
-        (attempt, entry)
-    }
-
-    /// Records that a resource is as its properties say, or that AWS still works on it.
-    pub async fn applied(&self, applied: Applied<'_>) -> Result<(), StateError> {
-        let status = if applied.pending { EntryStatus::Pending } else { EntryStatus::Applied };
-        let entry = JournalEntry {
-            module: applied.module.to_owned(),
-            resource: applied.resource.to_owned(),
-            kind: applied.kind.to_owned(),
-            status,
-            id: Some(applied.id.to_owned()),
-            action: None,
-            attempt: 0,
-            intent_at: None,
-            client_token: None,
-            properties: applied.properties.clone(),
-            attributes: applied.attributes.clone(),
-            needs: applied.needs.to_vec(),
-            number: applied.number,
-            updated_at: self.store.now(),
-            schema: SCHEMA,
-        };
-        let sk = keys::resource(applied.module, applied.resource);
-        self.write(vec![Write::put(self.pk(), sk, &entry)?], "the journal").await
-    }
-
-    /// Forgets a resource that is gone.
-    pub async fn forgotten(&self, module: &str, resource: &str) -> Result<(), StateError> {
-        self.write(vec![Write::delete(self.pk(), keys::resource(module, resource))], "the journal").await
     }
 
     /// Records a deployed module.

@@ -6,8 +6,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use landfall_engine::{
-    Aws, Changes, Context, Error, Field, Graph, Intent, Kind, Lookup, Module, OnChange, Outputs, Progress, Registered,
-    Resource, Result, Seen, Status, Tags, Token, Wanted, async_trait, registered,
+    Actions, Aws, Changes, Context, Error, Field, Graph, Intent, Kind, Lookup, Module, OnChange, Outputs, Progress,
+    Registered, Resource, Result, Seen, Status, Tags, Token, Wanted, async_trait, registered,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 /// What a thing does when it is made.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Script {
-    /// The creation fails with this kind.
+    /// The creation is refused with this kind of error.
     pub fails: Option<Kind>,
     /// A creation or change is answered so long after it is done.
     pub slow: Duration,
@@ -112,6 +112,7 @@ impl Resource for Thing {
     const DATA: Option<&'static str> = Some("what is in it");
     /// A second creation of a thing is a second thing.
     const NAMED: bool = false;
+    const ACTIONS: Actions = Actions { create: &["test:CreateThing"], update: &[], delete: &[] };
 
     fn name(properties: &Value) -> Option<String> {
         Some(properties.get("name")?.as_str()?.to_owned())
@@ -132,7 +133,7 @@ impl Resource for Thing {
         });
         let _working = Working(account.clone());
         if let Some(kind) = script.fails {
-            return Err(Error::new(kind, "CreateThing", "it is scripted to fail").about(&self.name));
+            return Err(Error::new(kind, "CreateThing", "it is scripted to fail").about(&self.name).refused());
         }
         let (owner, name) = (account.clone(), self.name.clone());
         let properties = serde_json::to_value(self).expect("a thing is JSON");

@@ -126,6 +126,28 @@ async fn a_call_that_is_done_only_after_it_was_given_up_makes_nothing_twice() {
 }
 
 #[tokio::test]
+async fn what_aws_refused_is_tried_again_at_once_and_what_may_have_been_done_is_not() {
+    let mut world = World::new().await;
+    world.call = Duration::from_secs(600);
+    let refuses = Script { fails: Some(landfall_engine::Kind::NotReady), ..Script::default() };
+    script(&world, "a", refuses);
+    let deployment = planned(&mut world, &things(json!([{ "resource": "a" }]))).await;
+    let refused = Response::Stepped { outcome: Outcome::Pending, retry_after: 5 };
+    assert_eq!(world.step_within::<Things>(&deployment, world.limits()).await.expect("a step"), refused);
+    assert_eq!(world.step_within::<Things>(&deployment, world.limits()).await.expect("a step"), refused);
+    assert_eq!(world.journal().await[0].attempt, 2);
+
+    // The third attempt is lost on its way.
+    script(&world, "a", Script { late: Duration::from_secs(600), ..Script::default() });
+    let soon = Limits { abandon: Instant::now() + Duration::from_millis(500), ..world.limits() };
+    world.step_within::<Things>(&deployment, soon).await.expect("a step");
+    script(&world, "a", Script::default());
+    let answer = world.step_within::<Things>(&deployment, world.limits()).await.expect("a step");
+    let Response::Stepped { outcome: Outcome::Pending, retry_after } = answer else { panic!("{answer:?}") };
+    assert!(retry_after > 5 && log(&world).is_empty(), "{retry_after}");
+}
+
+#[tokio::test]
 async fn a_step_that_repeats_a_lost_one_says_that_calls_of_it_may_be_on_their_way() {
     let mut world = World::new().await;
     script(&world, "a", Script { slow: Duration::from_secs(600), ..Script::default() });
@@ -432,6 +454,7 @@ async fn going_on_with_a_deployment_asks_only_about_what_is_not_recorded_as_done
     let mut changed = inputs.clone();
     changed.insert("things".into(), json!([{ "resource": "a", "value": 5 }, { "resource": "b" }]));
     world.resumes = Some(2);
+    tokio::time::sleep(world.settle).await;
     let mut edited = world.deploy::<Things>(Some(&changed), &[]).await;
     let plan = world.plan::<Things>(&mut edited).await;
     assert_eq!(plan.resources[0].action, Action::Create, "what the config changed is asked about");

@@ -23,10 +23,11 @@ on_both_stores!(
 );
 
 /// Every method of the writer that writes. [`no_method_is_forgotten`] compares it with the source.
-pub(crate) const METHODS: [&str; 14] = [
+pub(crate) const METHODS: [&str; 15] = [
     "begin_runs",
     "intend",
     "intend_creation",
+    "refused",
     "applied",
     "forgotten",
     "modules_begin",
@@ -72,6 +73,7 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
     match method {
         "intend" => writer.intend(intent(number, "key"), None).await.map(drop),
         "intend_creation" => writer.intend_creation(intent(number, "alarm"), &json!({}), None).await.map(drop),
+        "refused" => writer.refused(number, "queue", "alarm", 1).await,
         "applied" => {
             let applied = Applied {
                 number,
@@ -134,7 +136,8 @@ fn no_method_is_forgotten() {
     let drift = include_str!("../../src/drift.rs").split_once("impl Writer").expect("methods of the writer").1;
     let finish = include_str!("../../src/finish.rs").split_once("impl Writer").expect("methods of the writer").1;
     let finish = finish.split_once("impl Store").expect("methods of the store").0;
-    let sources = [include_str!("../../src/writer.rs"), drift, finish];
+    let journal = include_str!("../../src/journal.rs").split_once("impl Writer").expect("methods of the writer").1;
+    let sources = [include_str!("../../src/writer.rs"), journal, drift, finish];
     let mut written: Vec<&str> = sources
         .into_iter()
         .flat_map(|source| source.split("pub async fn ").skip(1))

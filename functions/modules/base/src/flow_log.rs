@@ -1,5 +1,6 @@
 //! The flow log of the VPC: every connection, accepted or rejected, to a log group.
 
+use aws_sdk_ec2::operation::create_flow_logs::CreateFlowLogsOutput;
 use aws_sdk_ec2::types::{FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType};
 use landfall_engine::{
     Actions, Aws, Changes, Error, Explain, Field, Intent, Kind, OnChange, Progress, Resource, Result, Seen, Tags,
@@ -87,14 +88,8 @@ impl Resource for FlowLog {
             .send()
             .await;
         let created = settling(created.explain("CreateFlowLogs", &self.vpc_id))?;
-        // AWS answers a refusal as a success with the reason inside. A role or log group that was made a moment ago
-        // may not be known to the flow log service yet, so that a refusal is tried again.
-        if let Some(refused) = created.unsuccessful().first().and_then(|item| item.error()) {
-            let message = refused.message().unwrap_or("AWS gave no reason").trim_end_matches('.');
-            let code = refused.code().unwrap_or("Unknown");
-            // What was made a moment ago is known after some looks; what is refused for longer is refused.
-            let kind = if intent.attempt < ATTEMPTS { Kind::NotReady } else { Kind::Conflict };
-            return Err(Error::new(kind, "CreateFlowLogs", format!("{message} ({code})")).about(&self.vpc_id));
+        if let Some(refused) = refusal(&created, intent.attempt) {
+            return Err(refused.about(&self.vpc_id));
         }
         Ok(Progress::done(id_of(created.flow_log_ids().first().map(String::as_str), "CreateFlowLogs")?))
     }
@@ -110,6 +105,18 @@ impl Resource for FlowLog {
     }
 }
 
+/// A refusal that AWS answers as a success with the reason inside
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFlowLogs.html>). A role or log group that was made a
+/// moment ago may not be known to the flow log service yet, so that it is tried again; what is refused for longer is
+/// refused.
+fn refusal(created: &CreateFlowLogsOutput, attempt: u32) -> Option<Error> {
+    let refused = created.unsuccessful().first()?.error()?;
+    let message = refused.message().unwrap_or("AWS gave no reason").trim_end_matches('.');
+    let code = refused.code().unwrap_or("Unknown");
+    let kind = if attempt < ATTEMPTS { Kind::NotReady } else { Kind::Conflict };
+    Some(Error::new(kind, "CreateFlowLogs", format!("{message} ({code})")).refused())
+}
+
 /// The name of a log group that AWS answers by name or by ARN.
 fn group_name(group: &str) -> &str {
     group.split_once(":log-group:").map_or(group, |(_, name)| name.trim_end_matches(":*"))
@@ -117,7 +124,22 @@ fn group_name(group: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::group_name;
+    use aws_sdk_ec2::types::{UnsuccessfulItem, UnsuccessfulItemError};
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_tried_again_for_a_while_and_then_said() {
+        let error = UnsuccessfulItemError::builder().code("400").message("Access Denied for LogDestination.").build();
+        let item = UnsuccessfulItem::builder().resource_id("vpc-1").error(error).build();
+        let answer = CreateFlowLogsOutput::builder().unsuccessful(item).build();
+        let kinds = [1, ATTEMPTS - 1, ATTEMPTS].map(|attempt| refusal(&answer, attempt).expect("it is refused").kind);
+        assert_eq!(kinds, [Kind::NotReady, Kind::NotReady, Kind::Conflict]);
+        let said = refusal(&answer, ATTEMPTS).expect("it is refused");
+        assert_eq!(said.to_string(), "CreateFlowLogs: Access Denied for LogDestination (400)");
+        assert!(said.is_refusal(), "nothing was made");
+        assert!(refusal(&CreateFlowLogsOutput::builder().flow_log_ids("fl-1").build(), 1).is_none());
+    }
 
     #[test]
     fn a_log_group_has_one_name() {
