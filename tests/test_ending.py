@@ -78,6 +78,18 @@ def test_a_cancelled_deployment_ends_what_it_began_and_the_next_one_goes_on(slow
     assert slow.deploy(f"{layer}.yaml", config(layer), layer)["outcome"] == "no-changes"
 
 
+@pytest.mark.parametrize(("status", "code"), [(301, "PermanentRedirect"), (400, "AuthorizationHeaderMalformed")])
+def test_a_bucket_name_that_is_taken_in_another_region_is_told_before_anything_is_made(slow, status, code):
+    layer = slow.name("elsewhere")
+    elsewhere = {"status": status, "code": code}
+    slow.proxy.set(rule("error", times=None, function="s3", operation="GetBucketTagging", with_=elsewhere))
+    modules = f"modules:\n  - {{ name: files, type: s3, bucket_name: {layer}-files }}\n  - {{ name: orders, type: sqs }}\n"
+    ended = slow.deploy(f"{layer}.yaml", config(layer, modules), layer)
+    assert (ended["status"], ended["message"]) == ("failed", "files cannot be planned"), ended
+    assert "in another AWS account or region" in ended["diagnostics"], ended
+    assert slow.errors("s3") == [] and slow.tagged(layer) == []
+
+
 def test_a_failed_deployment_says_what_became_of_every_resource(slow):
     layer = slow.name("failed")
     refusal = {"status": 400, "code": "InvalidAttributeValue"}

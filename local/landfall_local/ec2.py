@@ -1,5 +1,6 @@
 """What Landfall relies on in EC2 and MiniStack does not have: EBS encryption settings, addresses of NAT gateways, the
-role of a flow log, a region with only two zones, and the tags of EC2 resources in policies and in the tagging service.
+role of a flow log, internet gateways that are attached, a region with only two zones, and the tags of EC2 resources in
+policies and in the tagging service.
 `install()` adds them before MiniStack starts.
 """
 
@@ -95,6 +96,17 @@ def describe_flow_logs(params):
     return rewritten(ec2._describe_flow_logs(params), lambda body: pattern.sub(with_role, body))
 
 
+# Internet gateways
+
+
+def delete_internet_gateway(params):
+    name = ec2._p(params, "InternetGatewayId")
+    if ec2._internet_gateways.get(name, {}).get("Attachments"):
+        told = f"The internetGateway '{name}' has dependencies and cannot be deleted."
+        return ec2._error("DependencyViolation", told, 400)
+    return ec2._delete_internet_gateway(params)
+
+
 # Zones
 
 
@@ -172,6 +184,7 @@ def install() -> None:
             "DescribeNatGateways": describe_nat_gateways,
             "CreateFlowLogs": create_flow_logs,
             "DescribeFlowLogs": describe_flow_logs,
+            "DeleteInternetGateway": delete_internet_gateway,
             "DescribeAvailabilityZones": describe_zones,
         }
     )

@@ -36,6 +36,15 @@ pub enum Fault {
     After,
 }
 
+/// Which call a test breaks.
+#[derive(Debug)]
+enum Which {
+    /// The one with this number since then.
+    Nth(u64),
+    /// The first `service.Operation`.
+    Named(String),
+}
+
 /// Why a call was not sent, or its answer not looked at. Holds `service.Operation`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
@@ -83,12 +92,25 @@ struct State {
     mode: Mode,
     reads: Calls,
     writes: Calls,
-    fault: Option<(u64, Fault)>,
+    fault: Option<(Which, Fault)>,
     writes_only: bool,
     sent: u64,
     broken: Option<String>,
     lag: u32,
     looks: BTreeMap<String, u32>,
+}
+
+impl State {
+    /// Whether a test breaks this call so.
+    fn strikes(&self, number: Option<u64>, operation: &str, fault: Fault) -> bool {
+        self.fault.as_ref().is_some_and(|(which, planned)| {
+            let is_it = match which {
+                Which::Nth(nth) => number == Some(*nth),
+                Which::Named(name) => name == operation,
+            };
+            is_it && *planned == fault
+        })
+    }
 }
 
 /// Counts and fences the calls of every client it is given to. Cheap to clone; clones share their state.
@@ -141,11 +163,20 @@ impl Watch {
     /// For tests: breaks the `nth` call from now (counted from 0). As the process is taken for dead then, every later
     /// call breaks too, until [`Watch::mend`].
     pub fn break_call(&self, nth: u64, fault: Fault) {
+        self.break_one(Which::Nth(nth), fault);
+    }
+
+    /// For tests: breaks the first call of `operation` (`service.Operation`) from now, as [`Watch::break_call`] does.
+    pub fn break_first(&self, operation: &str, fault: Fault) {
+        self.break_one(Which::Named(operation.to_owned()), fault);
+    }
+
+    fn break_one(&self, which: Which, fault: Fault) {
         let mut state = self.lock();
         state.sent = 0;
         state.broken = None;
         state.writes_only = false;
-        state.fault = Some((nth, fault));
+        state.fault = Some((which, fault));
     }
 
     /// For tests: breaks the `nth` writing call from now (counted from 0), as [`Watch::break_call`] does.
@@ -258,7 +289,7 @@ impl Intercept for Watch {
         let nth = state.sent;
         state.sent += 1;
         cfg.interceptor_state().store_put(Number(nth));
-        if state.fault == Some((nth, Fault::Before)) {
+        if state.strikes(Some(nth), &key, Fault::Before) {
             state.broken = Some(key.clone());
             return Err(Refused::Broken(key).into());
         }
@@ -301,10 +332,9 @@ impl Intercept for Watch {
     ) -> Result<(), BoxError> {
         let number = cfg.load::<Number>().map(|number| number.0);
         let mut state = self.lock();
-        let chosen = matches!((state.fault, number), (Some((nth, Fault::After)), Some(number)) if nth == number);
-        if chosen || state.broken.is_some() {
-            let (service, name) = operation(cfg);
-            let key = format!("{service}.{name}");
+        let (service, name) = operation(cfg);
+        let key = format!("{service}.{name}");
+        if state.strikes(number, &key, Fault::After) || state.broken.is_some() {
             state.broken.get_or_insert_with(|| key.clone());
             return Err(Refused::Broken(key).into());
         }

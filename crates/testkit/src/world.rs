@@ -286,6 +286,12 @@ impl World {
         self.until_broken::<M>(deployment).await
     }
 
+    /// As [`World::killed`], at the first call of `operation`, `service.Operation`.
+    pub async fn killed_at<M: Module>(&self, deployment: &Deployment, operation: &str, fault: Fault) -> Option<String> {
+        self.engine.aws().watch().break_first(operation, fault);
+        self.until_broken::<M>(deployment).await
+    }
+
     async fn until_broken<M: Module>(&self, deployment: &Deployment) -> Option<String> {
         let watch = self.engine.aws().watch();
         for _ in 0..STEPS {
