@@ -1,10 +1,8 @@
 //! Approvals bind to the plan that was looked at, and are decided once.
 
-use std::time::Duration;
-
 use landfall_state::{ApprovalRequest, Cancelled, Decision, Finished, Phase, StateError, Status};
 
-use crate::world::{World, on_both_stores};
+use crate::world::{World, on_both_stores, request};
 
 on_both_stores!(
     a_decision_answers_the_token_that_waits_and_who_decided_is_kept,
@@ -19,10 +17,6 @@ on_both_stores!(
     a_cancelled_deployment_asks_for_no_approval,
     what_was_decided_holds_when_whoever_asked_is_repeated_and_not_when_it_is_asked_anew,
 );
-
-fn request(plan_hash: &str) -> ApprovalRequest<'_> {
-    ApprovalRequest { plan_hash, blocked: false, patience: Duration::from_secs(3600), not_by: None, under: 1 }
-}
 
 async fn decide(world: &World, hash: &str, decision: Decision, by: &str) -> Result<String, StateError> {
     let token = world.store.decide("shop", 1, hash, decision, by, Some("looked at it")).await;

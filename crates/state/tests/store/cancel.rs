@@ -1,11 +1,10 @@
 //! What a cancellation does to a deployment, wherever it stands.
 
 use landfall_state::{
-    Action, ApprovalRequest, Cancelled, Gate, IntentAction, Lease, NewIntent, Phase, RunStart, RunStatus, RunUpdate,
-    StateError, Status,
+    Action, Cancelled, Gate, IntentAction, Lease, NewIntent, Phase, RunStart, RunStatus, RunUpdate, StateError, Status,
 };
 
-use crate::world::{World, change, on_both_stores};
+use crate::world::{World, change, on_both_stores, request};
 
 on_both_stores!(
     what_waits_in_the_queue_ends_and_leaves_its_place,
@@ -89,14 +88,7 @@ async fn what_a_cancelled_deployment_did_is_still_recorded(world: World) {
 
 async fn what_waits_for_an_approval_answers_its_token(world: World) {
     world.running("shop").await;
-    let asked = ApprovalRequest {
-        plan_hash: "hash",
-        blocked: false,
-        patience: std::time::Duration::from_secs(60),
-        not_by: None,
-        under: 1,
-    };
-    world.store.ask_approval("shop", 1, &"a token".into(), asked).await.unwrap();
+    world.store.ask_approval("shop", 1, &"a token".into(), request("hash")).await.unwrap();
     let cancelled = world.store.cancel("shop", 1, "ana", None).await.unwrap();
     assert_eq!(cancelled, Cancelled::Waits { task_token: "a token".into() });
 }

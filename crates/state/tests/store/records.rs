@@ -3,10 +3,10 @@
 use std::error::Error;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use landfall_state::{ApprovalRequest, Phase, RunStatus, RunUpdate, StateError, WakeOutcome};
+use landfall_state::{Phase, RunStatus, RunUpdate, StateError, WakeOutcome};
 
 use crate::fencing::{METHODS, call};
-use crate::world::{TTL, World, change, on_both_stores};
+use crate::world::{TTL, World, change, on_both_stores, request};
 
 on_both_stores!(
     every_record_carries_the_schema,
@@ -28,14 +28,7 @@ async fn everything(world: &World) {
     store.await_dependencies("shop", number, "queue", &"token".into()).await.unwrap();
     let wake = landfall_state::Wake { module: "queue".into(), task_token: "token".into(), outcome: WakeOutcome::Ready };
     store.woken("shop", number, &wake).await.unwrap();
-    let asked = ApprovalRequest {
-        plan_hash: "hash",
-        blocked: false,
-        patience: std::time::Duration::from_secs(60),
-        not_by: None,
-        under: 1,
-    };
-    store.ask_approval("shop", number, &"token".into(), asked).await.unwrap();
+    store.ask_approval("shop", number, &"token".into(), request("hash")).await.unwrap();
     store.phase("shop", number, Phase::Applying, None).await.unwrap();
     store.happened("shop", number, "started", None, "it runs").await.unwrap();
     store.enqueue(change("shop", "v2")).await.unwrap();

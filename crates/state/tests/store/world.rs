@@ -11,7 +11,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 use landfall_state::{
-    AcquireRequest, Action, Actor, FixedClock, Lease, NewChange, Settings, Source, StateError, Store,
+    AcquireRequest, Action, Actor, ApprovalRequest, FixedClock, Lease, NewChange, Settings, Source, StateError, Store,
 };
 use landfall_testkit::{LocalAws, make_table};
 
@@ -155,6 +155,11 @@ impl World {
             .await
             .unwrap();
     }
+}
+
+/// A request for the approval of a plan, by its hash.
+pub(crate) fn request(plan_hash: &str) -> ApprovalRequest<'_> {
+    ApprovalRequest { plan_hash, blocked: false, patience: Duration::from_secs(3600), not_by: None, under: 1 }
 }
 
 /// A change of a layer that its own file declares, by the version of the file.
