@@ -78,6 +78,17 @@ def test_a_cancelled_deployment_ends_what_it_began_and_the_next_one_goes_on(slow
     assert slow.deploy(f"{layer}.yaml", config(layer), layer)["outcome"] == "no-changes"
 
 
+def test_a_queue_that_aws_only_promises_to_delete_is_waited_for(slow):
+    layer = slow.name("promised")
+    slow.deploy(f"{layer}.yaml", config(layer, "modules:\n  - { name: orders, type: sqs }\n"), layer)
+    slow.proxy.reset()
+    slow.proxy.set(rule("promise", operation="DeleteQueue"))
+    ended = slow.destroy(layer)
+    assert (ended["status"], ended["outcome"]) == ("succeeded", "destroyed"), ended
+    assert queues(slow, layer) == []
+    assert len(slow.proxy.calls(operation="DeleteQueue")) == 2
+
+
 @pytest.mark.parametrize(("status", "code"), [(301, "PermanentRedirect"), (400, "AuthorizationHeaderMalformed")])
 def test_a_bucket_name_that_is_taken_in_another_region_is_told_before_anything_is_made(slow, status, code):
     layer = slow.name("elsewhere")

@@ -64,6 +64,9 @@ pub enum Effect {
     },
     /// The call is not made; the service says that there were too many.
     Throttle,
+    /// The call is answered with an empty success, and not done until it is asked for again: what AWS promises to do
+    /// soon, such as deleting a queue.
+    Promise,
     /// The connection breaks, before the call or after it.
     Drop {
         /// After: the call is made, the reply is lost.

@@ -146,12 +146,13 @@ fn refusal(call: &Call, verdict: &Verdict) -> Option<Response<Bytes>> {
     if let Some(failure) = failure {
         return Some(failure.response(call));
     }
-    let page = verdict.page.clone()?;
-    let kind = match call.protocol {
-        Protocol::Json => "application/x-amz-json-1.0",
-        _ => "text/xml",
+    let (kind, nothing) = match call.protocol {
+        Protocol::Json => ("application/x-amz-json-1.0", "{}"),
+        _ => ("text/xml", ""),
     };
-    Response::builder().header(header::CONTENT_TYPE, kind).body(Bytes::from(page)).ok()
+    let promised = matches!(verdict.fault, Some(Effect::Promise)).then(|| nothing.to_owned());
+    let body = promised.or_else(|| verdict.page.clone())?;
+    Response::builder().header(header::CONTENT_TYPE, kind).body(Bytes::from(body)).ok()
 }
 
 fn strip(headers: &mut HeaderMap) {

@@ -1,5 +1,6 @@
 //! A queue's subscription to the topic.
 
+use aws_sdk_sns::types::Subscription as Listed;
 use landfall_engine::{
     Actions, Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Token, Wanted,
     async_trait, tokens, tolerate,
@@ -16,6 +17,23 @@ pub struct Subscription {
     pub topic: String,
     /// ARN of the queue.
     pub queue: String,
+}
+
+/// What AWS lists instead of an ARN until the owner of the queue, another account, has confirmed it
+/// (<https://docs.aws.amazon.com/sns/latest/dg/sns-send-message-to-sqs-cross-account.html>).
+const UNCONFIRMED: &str = "PendingConfirmation";
+
+/// The one of `all` that is wanted, and its ARN. One that is not confirmed is known by its queue, once its ARN is
+/// recorded; before that, subscribing again tells the ARN.
+fn subscription<'a>(wanted: &Wanted<'a>, all: &'a [Listed]) -> Option<(&'a Listed, &'a str)> {
+    let of_queue = |one: &&Listed| one.endpoint() == wanted.text("queue") && one.protocol() == Some("sqs");
+    let by_arn = |id| all.iter().find(|one| one.subscription_arn() == Some(id));
+    let found = wanted.id.and_then(by_arn).or_else(|| all.iter().find(of_queue))?;
+    match (found.subscription_arn()?, wanted.id) {
+        (UNCONFIRMED, id) => Some((found, id?)),
+        (arn, None) => Some((found, arn)),
+        (arn, Some(id)) => (arn == id).then_some((found, arn)),
+    }
 }
 
 /// Name of the resource of a subscriber. It follows from the text of the input, so adding or removing another
@@ -65,13 +83,7 @@ impl Resource for Subscription {
         Ok(wanted
             .iter()
             .map(|wanted| {
-                let found = all.iter().find(|subscription| {
-                    wanted.id.map_or_else(
-                        || subscription.endpoint() == wanted.name && subscription.protocol() == Some("sqs"),
-                        |id| subscription.subscription_arn() == Some(id),
-                    )
-                })?;
-                let arn = found.subscription_arn()?;
+                let (found, arn) = subscription(wanted, &all)?;
                 let properties = json!({ "topic": found.topic_arn(), "queue": found.endpoint() });
                 Some(Seen::ready(arn, properties).with("arn", arn))
             })
@@ -102,5 +114,37 @@ impl Resource for Subscription {
         // Gone already is what was asked for.
         tolerate(deleted, GONE)?;
         Ok(Progress::done(&seen.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUEUE: &str = "arn:aws:sqs:eu-west-1:222222222222:theirs";
+    const ARN: &str = "arn:aws:sns:eu-west-1:111111111111:news:5d3d";
+
+    fn found(id: Option<&str>, listed: &str) -> Option<String> {
+        let all = [Listed::builder().subscription_arn(listed).protocol("sqs").endpoint(QUEUE).build()];
+        let (properties, tags) = (json!({ "queue": QUEUE }), Default::default());
+        let wanted = Wanted {
+            resource: "subscription",
+            recorded: None,
+            id,
+            name: Some(QUEUE),
+            tags: &tags,
+            properties: &properties,
+            leaving: false,
+        };
+        subscription(&wanted, &all).map(|(_, arn)| arn.to_owned())
+    }
+
+    #[test]
+    fn one_that_is_not_confirmed_is_there_and_never_known_by_that_word() {
+        assert_eq!(found(Some(ARN), ARN).as_deref(), Some(ARN));
+        assert_eq!(found(None, ARN).as_deref(), Some(ARN), "a reply was lost");
+        assert_eq!(found(Some(ARN), UNCONFIRMED).as_deref(), Some(ARN));
+        assert_eq!(found(None, UNCONFIRMED), None, "subscribing again tells its ARN");
+        assert_eq!(found(Some("arn:aws:sns:eu-west-1:111111111111:news:gone"), ARN), None);
     }
 }

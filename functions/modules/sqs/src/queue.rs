@@ -1,6 +1,7 @@
 //! What a queue is, how it is seen, what may change in place.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use landfall_aws::{Policy, Statement};
@@ -188,9 +189,19 @@ impl Resource for Queue {
         let deleted = sqs(aws).delete_queue().queue_url(&seen.id).send().await.explain("DeleteQueue", &seen.id);
         // Gone already is what was asked for.
         tolerate(deleted, GONE)?;
-        Ok(Progress::done(&seen.id))
+        // Until it is gone, whoever makes one of that name takes this one for it.
+        let asked =
+            sqs(aws).get_queue_attributes().queue_url(&seen.id).attribute_names(Attribute::QueueArn).send().await;
+        Ok(match tolerate(asked.explain("GetQueueAttributes", &seen.id), GONE)? {
+            Some(_) => Progress::pending(&seen.id, LOOK_AGAIN, "AWS deletes the queue"),
+            None => Progress::done(&seen.id),
+        })
     }
 }
+
+/// AWS deletes a queue within a minute
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html>).
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 const GONE: &[&str] = &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"];
 
