@@ -7,7 +7,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::codes::kind_of;
 use crate::denied::hint;
 use crate::error::{Error, Kind, Leftover, Result};
-use crate::watch::{Refused, says_not_done};
+use crate::watch::Refused;
 
 /// Turns an SDK result into ours, naming what was done and to what.
 pub trait Explain<T> {
@@ -32,12 +32,14 @@ where
         let kind = match refused {
             Refused::ReadOnly(_) => Kind::Corrupt,
             // The table may have been out of reach for a moment: the next step finds whether the lease is lost.
-            Refused::LeaseOver(_) | Refused::Broken(_) | Refused::Uncertain(_) => Kind::NotReady,
+            Refused::LeaseOver(_) | Refused::Broken(_) | Refused::Uncertain(_) | Refused::Late(_) => Kind::NotReady,
         };
-        return Error::new(kind, operation, refused.to_string()).leaves(match refused {
-            Refused::ReadOnly(_) | Refused::LeaseOver(_) => Leftover::Nothing,
-            Refused::Broken(_) | Refused::Uncertain(_) => Leftover::Unknown,
-        });
+        let error = Error::new(kind, operation, refused.to_string());
+        return match refused {
+            Refused::ReadOnly(_) | Refused::LeaseOver(_) => error.leaves(Leftover::Nothing),
+            Refused::Late(_) => error.leaves(Leftover::Nothing).refused(),
+            Refused::Broken(_) | Refused::Uncertain(_) => error.leaves(Leftover::Unknown),
+        };
     }
     match &error {
         SdkError::ServiceError(context) => {
@@ -63,7 +65,7 @@ where
                 }
             };
             ours.code = Some(code);
-            if says_not_done(context.raw().status().as_u16()) {
+            if context.raw().status().as_u16() < 500 || kind == Kind::Throttled {
                 ours = ours.refused();
             }
             ours.request(error.meta().extra("aws_request_id"))

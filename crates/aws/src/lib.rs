@@ -18,7 +18,7 @@ pub use explain::Explain;
 pub use logs::start_log;
 pub use policy::{Effect, Policy, Statement, whole_principal};
 pub use tags::{LAYER_TAG, MODULE_TAG, RESOURCE_TAG, Tags};
-pub use watch::{Calls, Fault, Mode, Watch};
+pub use watch::{Calls, Fault, Mode, Watch, sent_by};
 
 #[doc(hidden)]
 pub use aws_config::SdkConfig;

@@ -56,6 +56,8 @@ pub(crate) enum Refused {
     Broken(String),
     /// Its answer did not come, and asking again could make a second one.
     Uncertain(String),
+    /// It was held up for so long that nobody expects it any more.
+    Late(String),
 }
 
 impl fmt::Display for Refused {
@@ -64,12 +66,24 @@ impl fmt::Display for Refused {
             Self::ReadOnly(call) => write!(f, "{call} would change something while only reading is allowed"),
             Self::LeaseOver(call) => write!(f, "{call} was not sent because the lease is over"),
             Self::Broken(call) => write!(f, "the connection broke during {call}"),
+            Self::Late(call) => write!(f, "{call} was held up for too long and not sent any more"),
             Self::Uncertain(call) => write!(f, "no answer to {call} came, so it is not known whether it was done"),
         }
     }
 }
 
 impl std::error::Error for Refused {}
+
+tokio::task_local! {
+    /// Until when calls that make something may be sent.
+    static SEND_BY: Instant;
+}
+
+/// Makes something with calls none of which is sent, also by the SDK's own retries, after `by`: from then on only what
+/// was sent before may still be done.
+pub async fn sent_by<F: Future>(by: Instant, making: F) -> F::Output {
+    SEND_BY.scope(by, making).await
+}
 
 /// The number of a call, kept with it: calls overlap.
 #[derive(Clone, Copy, Debug)]
@@ -243,11 +257,6 @@ fn makes_another(operation: &str) -> bool {
     VERBS.iter().any(|verb| operation.starts_with(verb))
 }
 
-/// Whether the status of an error says that the call was not done. 503 is what AWS answers to what it did not begin.
-pub(crate) fn says_not_done(status: u16) -> bool {
-    status < 500 || status == 503
-}
-
 fn operation(cfg: &ConfigBag) -> (String, String) {
     cfg.load::<Metadata>().map_or_else(
         || ("unknown".to_owned(), "Unknown".to_owned()),
@@ -307,6 +316,9 @@ impl Intercept for Watch {
         if cfg.load::<Uncertain>().is_some() && makes_another(&name) {
             return Err(Refused::Uncertain(format!("{service}.{name}")).into());
         }
+        if SEND_BY.try_with(|by| Instant::now() > *by).unwrap_or(false) && makes_another(&name) {
+            return Err(Refused::Late(format!("{service}.{name}")).into());
+        }
         Ok(())
     }
 
@@ -317,7 +329,11 @@ impl Intercept for Watch {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let failed = matches!(context.output_or_error(), Some(Err(_)));
-        let answered = context.response().is_some_and(|response| says_not_done(response.status().as_u16()));
+        // 503 is what AWS answers to what it did not begin; KMS also to what it did not see the end of
+        // (<https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html#API_CreateKey_Errors>).
+        let not_begun = |status| status == 503 && operation(cfg).0 != "kms";
+        let answered = context.response().map(|response| response.status().as_u16());
+        let answered = answered.is_some_and(|status| status < 500 || not_begun(status));
         if failed && !answered {
             cfg.interceptor_state().store_put(Uncertain);
         }

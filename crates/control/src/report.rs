@@ -102,7 +102,7 @@ fn ended(
         Some(failure) => (End::Failed, Some(failure.message.clone())),
         None => judged(number, change.action, entry),
     };
-    let reason = if end == End::NotStarted { Some(not_started(module, run)) } else { reason };
+    let reason = reason.or_else(|| (end == End::NotStarted).then(|| not_started(module, run)));
     ResourceEnd {
         module: module.module.clone(),
         resource: change.resource.clone(),
@@ -135,7 +135,10 @@ fn judged(number: u64, action: Action, entry: Option<&JournalEntry>) -> (End, Op
         (Action::Delete, Some(_)) => said(End::LeftBehind, "it still exists"),
         (_, Some(EntryStatus::Applied)) if ours => (End::Done, None),
         (_, Some(EntryStatus::Pending)) => said(End::InProgress, "AWS was still working on it"),
-        (_, Some(EntryStatus::Intent)) if ours && !entry.is_some_and(|entry| entry.refused) => {
+        (_, Some(EntryStatus::Intent)) if ours && entry.is_some_and(|entry| entry.refused) => {
+            said(End::NotStarted, "AWS refused it so far: nothing was made")
+        }
+        (_, Some(EntryStatus::Intent)) if ours => {
             said(End::Unknown, "a call was begun and its answer was not recorded: it may exist")
         }
         (_, Some(EntryStatus::Deleting)) => said(End::Unknown, "it was being removed to be made again"),

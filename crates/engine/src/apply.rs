@@ -1,10 +1,10 @@
 //! Making and changing: each resource of the graph as soon as what it needs is done.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use landfall_aws::{Error, Kind, Result};
+use landfall_aws::{Error, Kind, Result, sent_by};
 use landfall_plan::{Action, ResourceChange, resolve};
 use serde_json::Value;
 
@@ -14,6 +14,7 @@ use crate::plan::{Known, judge, lookup};
 use crate::reconcile::{AT_ONCE, Step};
 use crate::report::{End, Report};
 use crate::resource::{Changes, Progress, Seen, Status};
+use crate::step::SEND_WITHIN;
 
 /// How soon something is looked at again that AWS works on.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -129,6 +130,7 @@ impl Step<'_> {
     /// | none | anything else | create |
     /// | being made or removed | any | waited for |
     /// | given up by AWS | any | failed (an approved replacement was removed before) |
+    /// | ready | being removed, a moment ago | waited for |
     /// | ready, as desired | applied, as desired | nothing, no write |
     /// | ready, as desired | anything else | adopted |
     /// | ready, differs | any | updated (a replacement was removed before) |
@@ -145,7 +147,8 @@ impl Step<'_> {
         }
         let begun = entry.is_some_and(|entry| entry.deployment == self.number);
         let Some(seen) = before else {
-            if let Some(left) = self.limits.interrupted(entry.filter(|_| !node.kind.0.named())) {
+            if let Some(left) = self.limits.interrupted(entry.filter(|_| !node.kind.0.named()), self.subject.looked_at)
+            {
                 let reason = "making sure that an interrupted creation left nothing".to_owned();
                 return Ok(End::Pending { after: left, reason });
             }
@@ -161,6 +164,11 @@ impl Step<'_> {
                 return Ok(End::Pending { after: LOOK_AGAIN, reason: "it is being deleted".to_owned() });
             }
             Status::Failed(why) => return Err(gave_up(why)),
+        }
+        let leaving = entry.filter(|entry| entry.leaving);
+        if let Some(left) = leaving.and_then(|entry| entry.unsettled(self.limits.dying, self.subject.looked_at)) {
+            let reason = "its removal was begun, and AWS may still carry that out".to_owned();
+            return Ok(End::Pending { after: left, reason });
         }
         let judged = judge(node, &desired, entry, Some(seen), &self.subject.leave);
         let planned = judged.change;
@@ -183,9 +191,11 @@ impl Step<'_> {
     }
 
     async fn create(&self, node: &Node, desired: Value, entry: Option<&Entry>) -> Result<End> {
+        // Before the intent, whose age says what may still come of it.
+        let by = Instant::now() + SEND_WITHIN;
         let intent = self.recorder.intend_creation(node, &desired, entry).await?;
         let interrupted = entry.is_some_and(Entry::is_interrupted);
-        match node.kind.0.create(desired.clone(), self.engine.aws(), &intent).await {
+        match sent_by(by, node.kind.0.create(desired.clone(), self.engine.aws(), &intent)).await {
             Ok(progress) => self.made(node, desired, progress, Action::Create, None).await,
             // An earlier attempt made it and AWS does not show it yet: a later look adopts it.
             Err(error) if error.says_it_exists() && interrupted && intent.attempt < ADOPTIONS => {
@@ -193,9 +203,9 @@ impl Step<'_> {
                 Ok(End::Pending { after: Duration::from_secs(5), reason })
             }
             Err(error) => {
-                // Then there is nothing to wait out before it is tried again.
-                if !interrupted && !node.kind.0.named() && node.kind.makes_nothing(&error) {
-                    self.recorder.refused(node, intent.attempt).await?;
+                // What was interrupted before was waited out; nothing is left to wait for before it is tried again.
+                if !node.kind.0.named() && node.kind.makes_nothing(&error) {
+                    self.recorder.refused(node, intent.attempt).await;
                 }
                 Ok(self.wait_or_fail(error, &node.name, intent.attempt))
             }

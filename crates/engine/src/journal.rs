@@ -50,9 +50,9 @@ impl Entry {
         }
     }
 
-    /// How much of `settle` is left since it was touched.
-    pub(crate) fn unsettled(&self, settle: Duration) -> Option<Duration> {
-        let age = Duration::try_from(Timestamp::now().duration_since(self.touched_at)).unwrap_or_default();
+    /// How much of `settle` was left since it was touched, when somebody looked at `looked_at`.
+    pub(crate) fn unsettled(&self, settle: Duration, looked_at: Timestamp) -> Option<Duration> {
+        let age = Duration::try_from(looked_at.duration_since(self.touched_at)).unwrap_or_default();
         settle.checked_sub(age).filter(|left| !left.is_zero())
     }
 
@@ -69,11 +69,11 @@ impl Entry {
     /// The resource as the journal remembers it, when AWS does not show it: believed while the journal is younger than
     /// describes can be trusted (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>), and for
     /// as long as the deployment `number` that applied it goes on.
-    pub(crate) fn remembered(&self, settle: Duration, number: u64) -> Option<Seen> {
+    pub(crate) fn remembered(&self, settle: Duration, number: u64, looked_at: Timestamp) -> Option<Seen> {
         let id = self.id.clone().filter(|_| !self.leaving)?;
         let ours = self.applied && self.deployment == number;
         if !ours {
-            self.unsettled(settle)?;
+            self.unsettled(settle, looked_at)?;
         }
         let status = if self.applied { Status::Ready } else { Status::Pending("nothing about it yet".to_owned()) };
         Some(Seen { id, properties: self.properties.clone(), attributes: self.attributes.clone(), status })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use landfall_aws::{Aws, Error, Kind, LAYER_TAG, MODULE_TAG, RESOURCE_TAG, Result, Tags, denials_together};
+use landfall_state::Timestamp;
 use serde_json::Value;
 
 use crate::graph::{Node, tags};
@@ -66,6 +67,8 @@ pub(crate) struct Owner<'a> {
     pub number: u64,
     /// How long the journal is believed more than a describe that shows nothing.
     pub settle: Duration,
+    /// When the look began.
+    pub looked_at: Timestamp,
 }
 
 /// What AWS shows of each resource, by its name in the module. What is `trusted` is not asked about.
@@ -120,8 +123,8 @@ pub(crate) async fn observe(
         if let Some(shown) = &shown {
             refuse_foreign(question, shown, leftovers)?;
         }
-        let Some(mut answer) = shown.or_else(|| entry.and_then(|entry| entry.remembered(owner.settle, owner.number)))
-        else {
+        let remembered = || entry?.remembered(owner.settle, owner.number, owner.looked_at);
+        let Some(mut answer) = shown.or_else(remembered) else {
             refuse_missing(question)?;
             continue;
         };

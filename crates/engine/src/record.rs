@@ -265,12 +265,10 @@ impl Recorder {
         self.writer().applied(applied).await.map_err(state)
     }
 
-    /// A creation of which AWS said that it made nothing.
-    pub(crate) async fn refused(&self, node: &Node, attempt: u32) -> Result<()> {
-        match self.writer().refused(self.number(), self.module(), &node.name, attempt).await {
-            // Another step works on it: that one records what becomes of it.
-            Ok(()) | Err(StateError::Conflict { .. }) => Ok(()),
-            Err(error) => Err(state(error)),
+    /// A creation of which AWS said that it made nothing. Unless that is recorded, it is waited out for nothing.
+    pub(crate) async fn refused(&self, node: &Node, attempt: u32) {
+        if let Err(error) = self.writer().refused(self.number(), self.module(), &node.name, attempt).await {
+            tracing::warn!(resource = node.name, %error, "it is not recorded that AWS refused its creation");
         }
     }
 

@@ -164,7 +164,7 @@ impl Step<'_> {
     async fn try_remove(&self, removal: &Removal<'_>) -> Result<End> {
         let Some(seen) = removal.seen else {
             // An interrupted creation may show itself only now.
-            if let Some(left) = self.limits.interrupted(removal.entry) {
+            if let Some(left) = self.limits.interrupted(removal.entry, self.subject.looked_at) {
                 let reason = "making sure that an interrupted creation left nothing".to_owned();
                 return Ok(End::Pending { after: left, reason });
             }

@@ -91,6 +91,8 @@ impl Recorder {
         let mut update = RunUpdate::status(RunStatus::Cancelled);
         (update.counts, update.calls) = (self.earlier().counts, self.earlier().calls.clone());
         update.reason = self.earlier().reason.clone();
+        // An earlier step of which nothing is heard any more.
+        update.stray = self.earlier().status == RunStatus::Running;
         self.end(update, ModuleEnd::AsItWas).await?;
         Ok(Outcome::Failed)
     }

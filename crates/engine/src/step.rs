@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use landfall_aws::{ATTEMPT_TIMEOUT, Aws, Error, Mode, Result, Target};
 use landfall_plan::ModulePlan;
-use landfall_state::{DocumentRef, Lease, Parcel, Store};
+use landfall_state::{DocumentRef, Lease, Parcel, Store, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Entry;
@@ -15,6 +15,9 @@ use crate::preflight::{self, Caller};
 use crate::reads::Reads;
 use crate::subject::Subject;
 use crate::{load, reconcile};
+
+/// How soon after its intent a creation has to be sent; the rest of the throttled ones is begun anew.
+pub(crate) const SEND_WITHIN: Duration = Duration::from_secs(10);
 
 /// Characters of a refusal: an execution's state holds those of all modules and has at most 256 KB
 /// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
@@ -113,12 +116,16 @@ pub struct Limits {
     /// How long after it was begun a call may still be done that nobody hears of any more. An interrupted creation is
     /// waited out for that time and `settle` before it is tried again.
     pub call: Duration,
+    /// How long AWS may still carry out a removal that it was asked for while it shows the resource as if nothing were:
+    /// a queue for up to a minute
+    /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html>).
+    pub dying: Duration,
 }
 
 impl Limits {
-    /// How much of the wait for an interrupted creation is left, if `entry` is of one.
-    pub(crate) fn interrupted(&self, entry: Option<&Entry>) -> Option<Duration> {
-        entry.filter(|entry| entry.is_interrupted())?.unsettled(self.call + self.settle)
+    /// How much of the wait for an interrupted creation is left, if `entry` is of one, for who looked at `looked_at`.
+    pub(crate) fn interrupted(&self, entry: Option<&Entry>, looked_at: Timestamp) -> Option<Duration> {
+        entry.filter(|entry| entry.is_interrupted())?.unsettled(self.call + self.settle, looked_at)
     }
 
     /// The product's bounds for a step that may run until `deadline`.
@@ -130,7 +137,8 @@ impl Limits {
             patience: Duration::from_secs(60 * 60),
             lease: Duration::from_secs(120),
             settle: Duration::from_secs(15),
-            call: ATTEMPT_TIMEOUT,
+            call: SEND_WITHIN + ATTEMPT_TIMEOUT,
+            dying: Duration::from_secs(60),
         }
     }
 }

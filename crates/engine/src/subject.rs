@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use landfall_aws::{Error, Kind, Result};
 use landfall_plan::{Action, ModuleChange, ModulePlan, PlanRequest, ResourceChange, RunModule, Token, resolve};
+use landfall_state::Timestamp;
 use serde_json::Value;
 
 use crate::context::Context;
@@ -27,6 +28,8 @@ pub(crate) struct Subject {
     pub leftovers: Vec<Leftover>,
     pub journal: Journal,
     pub seen: BTreeMap<String, Seen>,
+    /// When it was begun to look: what came to be since may not be among it.
+    pub looked_at: Timestamp,
     pub recorded_outputs: Option<Value>,
     pub defaults: BTreeMap<String, Value>,
     pub leave: Leave,
@@ -93,7 +96,8 @@ impl Engine {
         }
         let Built { nodes, mut notes, outputs } = built;
         let leftovers = leftovers(&nodes, &journal, &M::resources())?;
-        let owner = crate::observe::Owner { layer: &request.layer, module: name, number: request.number, settle };
+        let (number, looked_at) = (request.number, Timestamp::now());
+        let owner = crate::observe::Owner { layer: &request.layer, module: name, number, settle, looked_at };
         let trusted = if run.resumes.is_some() { trusted(&nodes, &journal) } else { BTreeMap::new() };
         let mut seen = observe(self.aws(), &owner, &nodes, &leftovers, &journal, &trusted).await?;
         seen.extend(trusted);
@@ -112,6 +116,7 @@ impl Engine {
             leftovers,
             journal,
             seen,
+            looked_at,
             recorded_outputs,
             defaults,
             leave,
@@ -174,7 +179,7 @@ impl Subject {
             .filter(|left| !self.moved(left, &ids))
             .filter_map(|left| {
                 let seen = self.seen.get(&left.name);
-                (seen.is_some() || left.entry.is_open_intent()).then(|| deletion(left, seen))
+                (seen.is_some() || left.entry.is_interrupted()).then(|| deletion(left, seen))
             })
             .collect()
     }
@@ -217,7 +222,7 @@ impl Subject {
 fn spared(leftovers: Vec<Leftover>, seen: &BTreeMap<String, Seen>) -> (Vec<Leftover>, Vec<Leftover>) {
     let mut stays: BTreeSet<String> = leftovers
         .iter()
-        .filter(|left| left.kind.0.stores() && (seen.contains_key(&left.name) || left.entry.is_open_intent()))
+        .filter(|left| left.kind.0.stores() && (seen.contains_key(&left.name) || left.entry.is_interrupted()))
         .map(|left| left.name.clone())
         .collect();
     loop {

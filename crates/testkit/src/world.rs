@@ -39,6 +39,8 @@ pub struct World {
     pub settle: Duration,
     /// How long a call may still be done that nobody hears of any more. The local AWS does at once what it is asked.
     pub call: Duration,
+    /// How long a removal that was begun may still be carried out.
+    pub dying: Duration,
     /// Life of the lease after each renewal.
     pub lease_life: Duration,
     /// The deployment that the next one goes on with.
@@ -83,6 +85,7 @@ impl World {
             files: Vec::new(),
             settle: SETTLE,
             call: Duration::ZERO,
+            dying: Duration::ZERO,
             lease_life: Duration::from_secs(120),
             resumes: None,
             ignore_drift: Vec::new(),
@@ -345,7 +348,13 @@ impl World {
     /// The bounds of a step that has two minutes.
     pub fn limits(&self) -> Limits {
         let deadline = Instant::now() + Duration::from_secs(120);
-        Limits { settle: self.settle, call: self.call, lease: self.lease_life, ..Limits::until(deadline) }
+        Limits {
+            settle: self.settle,
+            call: self.call,
+            dying: self.dying,
+            lease: self.lease_life,
+            ..Limits::until(deadline)
+        }
     }
 
     pub(crate) fn request(&self, deployment: &Deployment, op: Op) -> Request {

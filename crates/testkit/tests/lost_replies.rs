@@ -1,6 +1,8 @@
 //! A call whose answer is lost: what would make a second thing is not tried again by the SDK, everything else is.
 
-use landfall_aws::{Aws, Explain, Kind, Leftover};
+use std::time::{Duration, Instant};
+
+use landfall_aws::{Aws, Explain, Kind, Leftover, sent_by};
 use landfall_testkit::LocalAws;
 use landfall_testkit::proxy::{Effect, Match, Options, Place, Proxy, Rule};
 
@@ -8,6 +10,11 @@ landfall_aws::client!(dynamodb: aws_sdk_dynamodb);
 
 /// An account whose calls of an operation lose their first reply, and the proxy that loses it.
 async fn losing(operation: &str) -> (Aws, Proxy) {
+    behind(operation, Some(1), Effect::Drop { place: Place::After }).await
+}
+
+/// An account whose calls of an operation break in a way, so many times, and the proxy that breaks them.
+async fn behind(operation: &str, times: Option<u64>, effect: Effect) -> (Aws, Proxy) {
     let local = LocalAws::shared();
     let options =
         Options { upstream: local.endpoint().to_owned(), port: 0, admin_port: 0, stack: "landfall".to_owned() };
@@ -15,16 +22,16 @@ async fn losing(operation: &str) -> (Aws, Proxy) {
     proxy.set_rules(vec![Rule {
         matches: Match { operation: Some(operation.to_owned()), ..Match::default() },
         skip: 0,
-        times: Some(1),
+        times,
         each: false,
         probability: None,
         seed: 0,
-        effect: Effect::Drop { place: Place::After },
+        effect,
     }]);
     let account = local.account();
     let config = account.sdk_config().await.to_builder().endpoint_url(&proxy.endpoint).build();
     let aws = Aws::new(&config, account.target());
-    aws.watch().begin(landfall_aws::Mode::WriteUntil(std::time::Instant::now() + std::time::Duration::from_secs(60)));
+    aws.watch().begin(landfall_aws::Mode::WriteUntil(Instant::now() + Duration::from_secs(60)));
     (aws, proxy)
 }
 
@@ -46,4 +53,17 @@ async fn what_may_be_repeated_is_tried_again() {
     let (aws, proxy) = losing("ListTables").await;
     dynamodb(&aws).list_tables().send().await.explain("ListTables", "the account").expect("the second answer comes");
     assert_eq!(asked(&proxy, "ListTables"), 2);
+}
+
+#[tokio::test]
+async fn what_was_held_up_for_too_long_is_not_sent_any_more() {
+    let (aws, proxy) = behind("CreateBackup", None, Effect::Throttle).await;
+    let soon = Instant::now() + Duration::from_millis(20);
+    let making = async { dynamodb(&aws).create_backup().table_name("table").backup_name("backup").send().await };
+    let error = sent_by(soon, making).await.explain("CreateBackup", "the table").expect_err("it is throttled");
+    assert_eq!((error.kind, error.leftover, error.is_refusal()), (Kind::NotReady, Leftover::Nothing, true), "{error}");
+    let asked = proxy.calls().iter().filter(|call| call.operation == "CreateBackup").count();
+    assert!(asked < 2, "the SDK would have tried six times: {asked}");
+    let looking = async { dynamodb(&aws).list_tables().send().await };
+    sent_by(soon, looking).await.explain("ListTables", "the account").expect("who only looks is never late");
 }

@@ -78,6 +78,74 @@ async fn what_aws_refused_is_tried_again_at_once_and_what_may_have_been_done_is_
 }
 
 #[tokio::test]
+async fn what_shows_itself_only_after_the_look_is_not_forgotten() {
+    let mut world = World::new().await;
+    world.call = Duration::from_secs(1);
+    script(&world, "a", Script { late: Duration::from_secs(1), ..Script::default() });
+    let deployment = planned(&mut world, &things(json!([{ "resource": "a" }]))).await;
+    let soon = Limits { abandon: Instant::now() + Duration::from_millis(300), ..world.limits() };
+    world.step_within::<Things>(&deployment, soon).await.expect("a step");
+    // Between the look of this one and its removals lies something slow.
+    script(&world, "b", Script { slow: Duration::from_secs(3), ..Script::default() });
+    let next = planned(&mut world, &things(json!([{ "resource": "b" }]))).await;
+    assert_eq!(world.apply::<Things>(&next).await, End::Done);
+    assert_eq!(cloud(&world.account.id, |cloud| cloud.names()), ["b"]);
+    assert_eq!(world.journal().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_refused_and_leaves_the_config_is_no_deletion() {
+    let mut world = World::new().await;
+    script(&world, "a", Script { fails: Some(Kind::Quota), ..Script::default() });
+    let deployment = planned(&mut world, &things(json!([{ "resource": "a" }, { "resource": "b" }]))).await;
+    failed(&world, &deployment).await;
+    let mut next = world.deploy::<Things>(Some(&things(json!([{ "resource": "b" }]))), &[]).await;
+    let plan = world.plan::<Things>(&mut next).await;
+    let names: Vec<&str> = plan.resources.iter().map(|change| change.resource.as_str()).collect();
+    assert_eq!(names, ["b"]);
+    assert_eq!(world.apply::<Things>(&next).await, End::Done);
+    let journal: Vec<String> = world.journal().await.into_iter().map(|entry| entry.resource).collect();
+    assert_eq!(journal, ["b"]);
+}
+
+#[tokio::test]
+async fn what_aws_may_still_delete_is_not_taken_for_there() {
+    let mut world = World::new().await;
+    let inputs = things(json!([{ "resource": "a" }]));
+    deploy(&mut world, &inputs).await;
+    // Its removal is asked for, and goes no further.
+    cloud(&world.account.id, |cloud| {
+        cloud.foreign("user");
+        cloud.set("user", "links", json!(["a"]));
+    });
+    let mut destroy = world.deploy::<Things>(None, &[]).await;
+    world.plan::<Things>(&mut destroy).await;
+    world.step_within::<Things>(&destroy, world.limits()).await.expect("a step");
+    world.dying = Duration::from_secs(600);
+    let next = planned(&mut world, &inputs).await;
+    world.step_within::<Things>(&next, world.limits()).await.expect("a step");
+    let run = world.run(&next).await;
+    assert_eq!(run.reason.as_deref(), Some("a: its removal was begun, and AWS may still carry that out"));
+    // It was not carried out.
+    world.dying = Duration::ZERO;
+    assert_eq!(world.apply::<Things>(&next).await, End::Done);
+    assert_eq!(world.journal().await[0].status, EntryStatus::Applied);
+}
+
+#[tokio::test]
+async fn a_cancellation_after_a_lost_step_says_that_calls_of_it_may_be_on_their_way() {
+    let mut world = World::new().await;
+    script(&world, "a", Script { slow: Duration::from_secs(600), ..Script::default() });
+    let deployment = planned(&mut world, &things(json!([{ "resource": "a" }]))).await;
+    let step = world.step_within::<Things>(&deployment, world.limits());
+    assert!(tokio::time::timeout(Duration::from_millis(500), step).await.is_err(), "the function is killed");
+    world.cancel().await;
+    world.step_within::<Things>(&deployment, world.limits()).await.expect("a step");
+    let run = world.run(&deployment).await;
+    assert_eq!((run.status, run.stray), (RunStatus::Cancelled, true));
+}
+
+#[tokio::test]
 async fn a_step_that_repeats_a_lost_one_says_that_calls_of_it_may_be_on_their_way() {
     let mut world = World::new().await;
     script(&world, "a", Script { slow: Duration::from_secs(600), ..Script::default() });

@@ -2,8 +2,8 @@
 
 use aws_sdk_sns::types::Subscription as Listed;
 use landfall_engine::{
-    Actions, Aws, Changes, Context, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Token, Wanted,
-    async_trait, tokens, tolerate,
+    Actions, Aws, Changes, Context, Error, Explain, Field, Intent, OnChange, Progress, Resource, Result, Seen, Token,
+    Wanted, async_trait, tokens, tolerate,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,13 +23,20 @@ pub struct Subscription {
 /// (<https://docs.aws.amazon.com/sns/latest/dg/sns-send-message-to-sqs-cross-account.html>).
 const UNCONFIRMED: &str = "PendingConfirmation";
 
+fn is_arn(text: &str) -> bool {
+    text.starts_with("arn:")
+}
+
 /// The one of `all` that is wanted, and its ARN. One that is not confirmed is known by its queue, once its ARN is
 /// recorded; before that, subscribing again tells the ARN.
 fn subscription<'a>(wanted: &Wanted<'a>, all: &'a [Listed]) -> Option<(&'a Listed, &'a str)> {
     let of_queue = |one: &&Listed| one.endpoint() == wanted.text("queue") && one.protocol() == Some("sqs");
+    // One that its queue's owner ended is listed under another word for some days.
+    let lives = |one: &&Listed| one.subscription_arn().is_some_and(|arn| arn == UNCONFIRMED || is_arn(arn));
+    let id = wanted.id.filter(|id| is_arn(id));
     let by_arn = |id| all.iter().find(|one| one.subscription_arn() == Some(id));
-    let found = wanted.id.and_then(by_arn).or_else(|| all.iter().find(of_queue))?;
-    match (found.subscription_arn()?, wanted.id) {
+    let found = id.and_then(by_arn).or_else(|| all.iter().filter(lives).find(of_queue))?;
+    match (found.subscription_arn()?, id) {
         (UNCONFIRMED, id) => Some((found, id?)),
         (arn, None) => Some((found, arn)),
         (arn, Some(id)) => (arn == id).then_some((found, arn)),
@@ -112,13 +119,23 @@ impl Resource for Subscription {
     async fn delete(aws: &Aws, seen: &Seen, _recorded: &Value) -> Result<Progress> {
         let deleted = sns(aws).unsubscribe().subscription_arn(&seen.id).send().await.explain("Unsubscribe", &seen.id);
         // Gone already is what was asked for.
-        tolerate(deleted, GONE)?;
-        Ok(Progress::done(&seen.id))
+        match tolerate(deleted, GONE) {
+            Err(error) if !was_never_confirmed(&error) => Err(error),
+            _ => Ok(Progress::done(&seen.id)),
+        }
     }
+}
+
+/// AWS ends what nobody confirmed with the topic or after two days, and lets nobody end it before
+/// (<https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html>).
+fn was_never_confirmed(error: &Error) -> bool {
+    error.is_code("InvalidParameter") && error.message.to_ascii_lowercase().contains("pending confirmation")
 }
 
 #[cfg(test)]
 mod tests {
+    use landfall_engine::Kind;
+
     use super::*;
 
     const QUEUE: &str = "arn:aws:sqs:eu-west-1:222222222222:theirs";
@@ -146,5 +163,18 @@ mod tests {
         assert_eq!(found(Some(ARN), UNCONFIRMED).as_deref(), Some(ARN));
         assert_eq!(found(None, UNCONFIRMED), None, "subscribing again tells its ARN");
         assert_eq!(found(Some("arn:aws:sns:eu-west-1:111111111111:news:gone"), ARN), None);
+        assert_eq!(found(Some(UNCONFIRMED), ARN).as_deref(), Some(ARN), "a record of before");
+        assert_eq!(found(None, "Deleted"), None, "its owner ended it");
+    }
+
+    #[test]
+    fn one_that_was_never_confirmed_needs_no_end() {
+        let refused = |message: &str| {
+            let mut error = Error::new(Kind::Invalid, "Unsubscribe", message);
+            error.code = Some("InvalidParameter".to_owned());
+            was_never_confirmed(&error)
+        };
+        assert!(refused("Invalid parameter: Cannot unsubscribe a subscription that is pending confirmation"));
+        assert!(!refused("Invalid parameter: SubscriptionArn"));
     }
 }
