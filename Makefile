@@ -37,7 +37,7 @@ test: test-rust test-system ## Set up, then run every test.
 test-rust: setup
 	@$(PYTHON) tests/closing.py --begin
 	@$(STEP) test-build -- cargo test --locked --workspace --no-run
-	@$(STEP) test-rust -- cargo test --locked --workspace --no-fail-fast
+	@$(STEP) test-rust -- $(PYTHON) tests/crates.py
 
 .PHONY: test-system
 test-system: build

@@ -78,8 +78,8 @@ def run(name: str, command: list[str]) -> int:
             tell(f"   … {what}: {spoken(spent)}, {hope}")
 
     threading.Thread(target=remind, daemon=True).start()
-    # Ctrl-C reaches the command as well: it ends, and so do we.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C reaches the command as well: it ends, and so do we. The command would inherit that a signal is ignored.
+    signal.signal(signal.SIGINT, lambda *_: None)
     try:
         code = subprocess.run(command, check=False).returncode
     except FileNotFoundError:

@@ -20,6 +20,11 @@ def test_the_same_file_again_changes_nothing(landfall):
     landfall.deploy(f"{layer}.yaml", text, layer)
     ended = landfall.deploy(f"{layer}.yaml", text, layer)
     assert (ended["status"], ended["outcome"]) == ("succeeded", "no-changes")
+    # It is told like any other: what was planned, and how it ended.
+    path = f"/layers/{layer}/deployments/{ended['number']}"
+    kinds = [event["kind"] for event in landfall.get(f"{path}/events")["events"]]
+    assert kinds[-2:] == ["planned", "succeeded"], kinds
+    assert {module["change"] for module in landfall.get(f"{path}/plan")["plan"]["modules"]} == {"unchanged"}
 
 
 def test_a_changed_file_updates_in_place(landfall):

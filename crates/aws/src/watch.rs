@@ -329,12 +329,8 @@ impl Intercept for Watch {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let failed = matches!(context.output_or_error(), Some(Err(_)));
-        // 503 is what AWS answers to what it did not begin; KMS also to what it did not see the end of
-        // (<https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html#API_CreateKey_Errors>).
-        let not_begun = |status| status == 503 && operation(cfg).0 != "kms";
-        let answered = context.response().map(|response| response.status().as_u16());
-        let answered = answered.is_some_and(|status| status < 500 || not_begun(status));
-        if failed && !answered {
+        let status = context.response().map(|response| response.status().as_u16());
+        if failed && !status.is_some_and(|status| refuses(&operation(cfg).0, status)) {
             cfg.interceptor_state().store_put(Uncertain);
         }
         Ok(())
@@ -358,6 +354,13 @@ impl Intercept for Watch {
     }
 }
 
+/// Whether a failure with this status says that nothing was made: 503 is what AWS answers to what it did not begin; KMS
+/// also to what it did not see the end of
+/// (<https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html#API_CreateKey_Errors>).
+fn refuses(service: &str, status: u16) -> bool {
+    status < 500 || (status == 503 && service != "kms")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,6 +373,15 @@ mod tests {
         for write in ["CreateQueue", "PutBucketPolicy", "TagResource", "DeleteVpc", "Subscribe", "AssociateRouteTable"]
         {
             assert!(!reads_only(write), "{write}");
+        }
+    }
+    #[test]
+    fn a_failure_of_aws_itself_does_not_say_that_nothing_was_made() {
+        for (service, status) in [("sqs", 400), ("sqs", 403), ("ec2", 503), ("kms", 400)] {
+            assert!(refuses(service, status), "{service} {status}");
+        }
+        for (service, status) in [("ec2", 500), ("s3", 504), ("kms", 500), ("kms", 503)] {
+            assert!(!refuses(service, status), "{service} {status}");
         }
     }
 }

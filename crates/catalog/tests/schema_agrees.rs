@@ -142,7 +142,7 @@ fn value(ty: &'static Type) -> BoxedStrategy<Value> {
             (0..300_u32, 0..300_u32, 0..40_u32).prop_map(|(a, b, n)| json!(format!("{a}.{b}.0.0/{n}"))).boxed()
         }
         Type::Path => {
-            prop_oneof![4 => "[a-z]{1,5}/[a-z]{1,6}".prop_map(Value::from), 1 => "[a-z./]{1,10}".prop_map(Value::from), 1 => select(&["../up", "a/../b", "a/.."][..]).prop_map(Value::from)].boxed()
+            prop_oneof![4 => "[a-z]{1,5}/[a-z]{1,6}".prop_map(Value::from), 1 => "[a-z./\n]{1,10}".prop_map(Value::from), 1 => select(&["../up", "a/../b", "a/.."][..]).prop_map(Value::from)].boxed()
         }
         Type::List { of, max, .. } => prop::collection::vec(value(of), 0..=(*max).min(4)).prop_map(Value::from).boxed(),
         Type::Map(of) => prop::collection::btree_map("[a-z]{1,4}", value(of), 0..3).prop_map(|map| json!(map)).boxed(),

@@ -1,24 +1,36 @@
 //! Every status change is announced: an event on the deployment, a message on the topic.
 
 use aws_sdk_sns::types::MessageAttributeValue;
-use landfall_state::{Action, Deployment, StateError, Status};
+use landfall_state::{Action, Deployment, Event, StateError, Status};
 use serde_json::{Value, json};
 
 use crate::entry::Control;
 
 impl Control {
-    /// Records an event of a deployment and announces it on the topic. A topic that does not take it is logged: the
-    /// status itself is in the table. A look for drift that ends well is nothing to tell: what it found is.
+    /// Records an event of a deployment and tells the topic of it.
     pub async fn announce(&self, deployment: &Deployment, kind: &str, message: &str) -> Result<(), StateError> {
-        let well =
-            matches!(deployment.status, Status::Queued | Status::Running | Status::Superseded | Status::Succeeded);
-        if deployment.action == Action::Drift && well {
-            return Ok(());
+        let Some(event) = self.event(deployment, kind, message) else { return Ok(()) };
+        let happened = self.store.event(&deployment.layer, deployment.number, &event);
+        let (happened, ()) = tokio::join!(happened, self.tell(deployment, kind, message));
+        happened
+    }
+
+    /// The event of what happens to a deployment now, where that is news: a look for drift that goes well is nothing to
+    /// tell, what it found is.
+    pub fn event(&self, deployment: &Deployment, kind: &str, message: &str) -> Option<Event> {
+        let (kind, message) = (kind.to_owned(), message.to_owned());
+        is_news(deployment).then(|| Event { at: self.store.now(), kind, module: None, message })
+    }
+
+    /// Tells the topic what happens to a deployment, where that is news. A topic that does not take it is logged: the
+    /// status itself is in the table.
+    pub(crate) async fn tell(&self, deployment: &Deployment, kind: &str, message: &str) {
+        if !is_news(deployment) {
+            return;
         }
-        let id = deployment.id().to_string();
         let status = serde_json::to_value(deployment.status).unwrap_or_default();
         let body = json!({
-            "id": id,
+            "id": deployment.id().to_string(),
             "layer": deployment.layer,
             "number": deployment.number,
             "event": kind,
@@ -30,10 +42,7 @@ impl Control {
             "source": deployment.source.key,
             "at": self.store.now(),
         });
-        let happened = self.store.happened(&deployment.layer, deployment.number, kind, None, message);
-        let published = self.publish(&body, &deployment.layer, status.as_str().unwrap_or_default());
-        let (happened, _) = tokio::join!(happened, published);
-        happened
+        self.publish(&body, &deployment.layer, status.as_str().unwrap_or_default()).await;
     }
 
     /// Sends a message to the topic, with the attributes that a subscriber can filter by. A topic that does not take it
@@ -53,4 +62,9 @@ impl Control {
         }
         sent.is_ok()
     }
+}
+
+fn is_news(deployment: &Deployment) -> bool {
+    let well = matches!(deployment.status, Status::Queued | Status::Running | Status::Superseded | Status::Succeeded);
+    deployment.action != Action::Drift || !well
 }

@@ -6,7 +6,7 @@ use lambda_runtime::Error;
 use landfall_plan::RunDocument;
 use landfall_state::{
     AcquireRequest, Action, DeployedConfig, Deployment, DocumentRef, DriftRecord, Finished, LayerEnd, Lease, Outcome,
-    Phase, QUIET_TIME, Run, StateError, Status,
+    Phase, Planned, QUIET_TIME, Run, StateError, Status,
 };
 
 use crate::entry::Control;
@@ -42,6 +42,8 @@ pub struct Recorded {
     pub runs: Vec<Run>,
     /// Drift of the layer.
     pub drift: Vec<DriftRecord>,
+    /// Its plan, where that is recorded only now.
+    pub planned: Option<Planned>,
 }
 
 impl Control {
@@ -55,7 +57,7 @@ impl Control {
             self.store.runs(ending.layer, ending.number),
             self.store.drift(ending.layer),
         )?;
-        self.finish_recorded(ending, Recorded { deployment, runs, drift }).await
+        self.finish_recorded(ending, Recorded { deployment, runs, drift, planned: None }).await
     }
 
     /// [`Control::finish`] for whoever knows already what is recorded.
@@ -80,9 +82,17 @@ impl Control {
             lease = self.keep(deployment, ending).await?;
             self.account_for(&recorded, &mut end, has_lost(ending.lease.as_ref(), lease.as_ref())).await?;
         }
-        let ended = match self.end_under(&recorded, &end, lease.as_ref()).await {
-            // Its time ran out: it is taken again, if nobody else has it.
-            Err(StateError::LeaseLost { .. }) => {
+        // What is told of its plan is told before its end.
+        let event = recorded.planned.as_ref().and_then(|planned| planned.event.as_ref());
+        let told = async {
+            if let Some(event) = event {
+                self.tell(deployment, &event.kind, &event.message).await;
+            }
+        };
+        let (ended, ()) = tokio::join!(self.end_under(&recorded, &end, lease.as_ref()), told);
+        let ended = match ended {
+            // Its time ran out: it is taken again, if nobody else has it. What was planned under it may not hold any more.
+            Err(StateError::LeaseLost { .. }) if recorded.planned.is_none() => {
                 let lease = self.keep(deployment, ending).await?;
                 self.end_under(&recorded, &end, lease.as_ref()).await?
             }
@@ -135,7 +145,7 @@ impl Control {
 
     /// Records the end, and under the lease what the layer is from then on. `false` when the deployment was over before.
     async fn end_under(&self, recorded: &Recorded, end: &Finished, lease: Option<&Lease>) -> Result<bool, StateError> {
-        let Recorded { deployment, runs, drift } = recorded;
+        let Recorded { deployment, runs, drift, planned } = recorded;
         let Some(lease) = lease else {
             return self.store.finish(&deployment.layer, deployment.number, end.clone()).await;
         };
@@ -147,7 +157,7 @@ impl Control {
         let news = if !drift.is_empty() && (whole || gone) { Some(writer.drift_settled(gone).await?) } else { None };
         // Where a function may still be at work nobody takes the layer for a while.
         let quiet = runs.iter().any(Run::may_be_at_work).then_some(QUIET_TIME);
-        let ended = writer.deployment_ended(deployment.number, end, becomes, quiet).await?;
+        let ended = writer.deployment_ended(deployment.number, end, becomes, quiet, planned.as_ref()).await?;
         if let Some(news) = news.filter(|news| !gone && !news.is_empty()) {
             self.tell_of_drift(&deployment.layer, deployment.number, &news).await;
         }

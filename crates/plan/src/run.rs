@@ -1,5 +1,5 @@
 //! The run document: everything that the steps of one deployment work from, written once by the planner. Step
-//! Functions carries only a reference to it.
+//! Functions carries a reference to it, and the document itself to whoever makes the plan, where it is small.
 
 use std::collections::BTreeMap;
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::deployment::{Outcome, Phase, Status};
+use crate::deployment::{Outcome, Phase, PlanRef, Status};
 use crate::error::StateError;
+use crate::events::Event;
 use crate::keys;
 use crate::layers::{DeployedConfig, LayerStatus};
 use crate::limits::{DIAGNOSTICS, MESSAGE, shortened};
@@ -25,6 +26,15 @@ pub struct Finished {
     pub message: Option<String>,
     /// Rendered diagnostics, when the config was refused.
     pub diagnostics: Option<String>,
+}
+
+/// The plan of a deployment that ends with it: there is nothing to do, or nothing was to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The plan. Its document is stored.
+    pub plan: PlanRef,
+    /// The event that tells of it, where that is news.
+    pub event: Option<Event>,
 }
 
 /// What a layer is once a deployment of it is over.
@@ -74,7 +84,8 @@ const PLACE: usize = 1;
 
 impl Writer<'_> {
     /// Ends the deployment that holds the lease, and gives the lease back: for `quiet` nobody takes it, where a function
-    /// may still be at work. `false` when the deployment was over before; the lease is given back all the same.
+    /// may still be at work. A plan that was not recorded before is recorded with the end. `false` when the deployment was
+    /// over before; the lease is given back all the same.
     ///
     /// # Errors
     /// [`StateError::LeaseLost`] when the lease is over: nothing was written.
@@ -84,12 +95,20 @@ impl Writer<'_> {
         end: &Finished,
         becomes: LayerEnd,
         quiet: Option<Duration>,
+        planned: Option<&Planned>,
     ) -> Result<bool, StateError> {
         let (store, lease) = (self.store(), self.lease());
         let mut writes = store.giving_back(lease, quiet, &format!("{}/{number_}", lease.layer));
         let of_lease = writes.len();
         let gone = becomes == LayerEnd::Destroyed;
-        writes.extend(store.ending(&lease.layer, number_, end, "running", becomes)?);
+        let mut ending = store.ending(&lease.layer, number_, end, "running", becomes)?;
+        if let Some(planned) = planned {
+            let own = ending.remove(0).also("#plan = :plan").name("#plan", "plan");
+            ending.insert(0, own.value(":plan", attribute(&planned.plan)?));
+            let told = planned.event.as_ref().map(|event| event.write(&lease.layer, number_)).transpose()?;
+            ending.extend(told);
+        }
+        writes.extend(ending);
         if gone {
             let never = "REMOVE looked_at, tried_at, config, untold";
             writes.push(Write::update(keys::layer(&lease.layer), keys::DRIFT, never));

@@ -61,7 +61,7 @@ pub struct JournalEntry {
     /// When it was begun last.
     #[serde(default)]
     pub intent_at: Option<Timestamp>,
-    /// AWS refused that and every attempt before it, so nothing was made.
+    /// AWS refused that attempt, and what became of every one before it is known: nothing was made.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
     /// Client token of the creation, the same for every attempt.

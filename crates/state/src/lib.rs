@@ -45,7 +45,7 @@ pub use drift::{Acceptance, DriftAttribute, DriftLooks, DriftNews, DriftRecord, 
 pub use enqueue::{Enqueued, Met};
 pub use error::StateError;
 pub use events::Event;
-pub use finish::{Finished, LayerEnd};
+pub use finish::{Finished, LayerEnd, Planned};
 pub use freeze::{Freeze, FreezeWindow};
 pub use invariants::{Broken, Item as TableItem, broken};
 pub use jiff::Timestamp;

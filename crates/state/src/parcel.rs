@@ -36,14 +36,21 @@ pub fn room(parcels: usize) -> usize {
     ONE.min(ALL / parcels.max(1))
 }
 
+impl Parcel {
+    /// A packed document; `None` when it needs more bytes than `room`.
+    pub fn of(bytes: &[u8], room: usize) -> Option<Self> {
+        packed(bytes).filter(|packed| packed.len() <= room).map(Self::Packed)
+    }
+}
+
 impl Store {
     /// Makes a parcel of a document; what needs more bytes than `room` is stored.
     ///
     /// # Errors
     /// When it cannot be stored.
     pub async fn pack(&self, bytes: Vec<u8>, room: usize) -> Result<Parcel, StateError> {
-        match packed(&bytes).filter(|packed| packed.len() <= room) {
-            Some(packed) => Ok(Parcel::Packed(packed)),
+        match Parcel::of(&bytes, room) {
+            Some(packed) => Ok(packed),
             None => self.put_document(bytes).await.map(Parcel::Stored),
         }
     }

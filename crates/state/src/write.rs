@@ -85,6 +85,14 @@ impl Write {
         Self::new(Kind::Check, pk, sk)
     }
 
+    /// An update that sets one attribute more.
+    pub(crate) fn also(mut self, set: &str) -> Self {
+        if let Kind::Update(expression) = &mut self.kind {
+            *expression = setting(set, expression);
+        }
+        self
+    }
+
     /// The condition under which it is done.
     pub(crate) fn when(mut self, condition: impl Into<String>) -> Self {
         self.condition = Some(condition.into());
@@ -121,10 +129,7 @@ impl Write {
                 item.insert("schema".to_owned(), number(SCHEMA));
             }
             Kind::Update(expression) => {
-                *expression = match expression.strip_prefix("SET ") {
-                    Some(rest) => format!("SET #schema = :schema, {rest}"),
-                    None => format!("SET #schema = :schema {expression}"),
-                };
+                *expression = setting("#schema = :schema", expression);
             }
             Kind::Delete => {}
             Kind::Check => return self,
@@ -214,6 +219,14 @@ impl Write {
             }
         };
         Ok(item.build())
+    }
+}
+
+/// An update expression that begins with setting this.
+fn setting(set: &str, expression: &str) -> String {
+    match expression.strip_prefix("SET ") {
+        Some(rest) => format!("SET {set}, {rest}"),
+        None => format!("SET {set} {expression}"),
     }
 }
 

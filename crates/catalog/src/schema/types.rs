@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::digits::between;
 use crate::kind::Input;
-use crate::ty::{CIDR, Type};
+use crate::ty::{CIDR, PATH, Type};
 
 /// Text that is no reference, the escapes of braces included.
 const LITERAL: &str = r"[^{}$]|\$(?!\{\{)|\$\$\{\{|\{\{|\}\}";
@@ -92,7 +92,7 @@ impl Type {
             Self::Path => or_reference(json!({
                 "$ref": "#/$defs/literal",
                 // As the parser says it, and no part of it is `..`.
-                "pattern": r"^(?!(?:[\s\S]*/)?\.\.(?:/|$))[^/\\~{][^\\]*$",
+                "pattern": PATH.replacen('^', r"^(?!(?:[\s\S]*/)?\.\.(?:/|$))", 1),
             })),
             Self::List { of, min, max, distinct } => {
                 let mut schema = json!({"type": "array", "items": of.schema()});

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use landfall_engine::{Kind, Limits, Outcome, Response};
 use landfall_plan::{Action, ModuleChange};
 use landfall_state::{EntryStatus, RunStatus};
-use landfall_testkit::{End, World};
+use landfall_testkit::{Deployment, End, World};
 use serde_json::json;
 
 use crate::cloud::{Script, Things, cloud, things};
@@ -132,13 +132,19 @@ async fn what_aws_may_still_delete_is_not_taken_for_there() {
     assert_eq!(world.journal().await[0].status, EntryStatus::Applied);
 }
 
-#[tokio::test]
-async fn a_cancellation_after_a_lost_step_says_that_calls_of_it_may_be_on_their_way() {
+/// A deployment whose function was killed while it made something.
+async fn after_a_lost_step() -> (World, Deployment) {
     let mut world = World::new().await;
     script(&world, "a", Script { slow: Duration::from_secs(600), ..Script::default() });
     let deployment = planned(&mut world, &things(json!([{ "resource": "a" }]))).await;
     let step = world.step_within::<Things>(&deployment, world.limits());
     assert!(tokio::time::timeout(Duration::from_millis(500), step).await.is_err(), "the function is killed");
+    (world, deployment)
+}
+
+#[tokio::test]
+async fn a_cancellation_after_a_lost_step_says_that_calls_of_it_may_be_on_their_way() {
+    let (world, deployment) = after_a_lost_step().await;
     world.cancel().await;
     world.step_within::<Things>(&deployment, world.limits()).await.expect("a step");
     let run = world.run(&deployment).await;
@@ -147,11 +153,7 @@ async fn a_cancellation_after_a_lost_step_says_that_calls_of_it_may_be_on_their_
 
 #[tokio::test]
 async fn a_step_that_repeats_a_lost_one_says_that_calls_of_it_may_be_on_their_way() {
-    let mut world = World::new().await;
-    script(&world, "a", Script { slow: Duration::from_secs(600), ..Script::default() });
-    let deployment = planned(&mut world, &things(json!([{ "resource": "a" }]))).await;
-    let step = world.step_within::<Things>(&deployment, world.limits());
-    assert!(tokio::time::timeout(Duration::from_millis(500), step).await.is_err(), "the function is killed");
+    let (world, deployment) = after_a_lost_step().await;
     let run = world.run(&deployment).await;
     assert_eq!((run.status, run.stray), (RunStatus::Running, false));
     assert_eq!(world.apply::<Things>(&deployment).await, End::Done);

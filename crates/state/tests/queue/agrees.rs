@@ -161,7 +161,7 @@ impl Driven {
         };
         let end = Finished { status, outcome, message: None, diagnostics: None };
         let becomes = LayerEnd::AsItWas;
-        assert!(self.store.writer(&lease).deployment_ended(running.number, &end, becomes, None).await.unwrap());
+        assert!(self.store.writer(&lease).deployment_ended(running.number, &end, becomes, None, None).await.unwrap());
     }
 
     async fn agrees(&self, layer: &Layer, trail: &[Op]) {

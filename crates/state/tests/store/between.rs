@@ -124,7 +124,7 @@ async fn a_layer_that_came_to_be_between_two_reads_keeps_its_name(world: World) 
     copy.source.key = "copy.yaml".to_owned();
     let claim = async |store: Store| store.enqueue_and_begin(copy, None).await;
     let writer = world.store.writer(&lease);
-    let claimed = held_up(&world, QUEUE_READS, claim, writer.deployment_ended(number, &end, becomes, None)).await;
+    let claimed = held_up(&world, QUEUE_READS, claim, writer.deployment_ended(number, &end, becomes, None, None)).await;
     assert!(matches!(&claimed, Err(StateError::OwnedByOtherKey { key, .. }) if *key != "copy.yaml"), "{claimed:?}");
     assert_eq!(places(&world).await, (None, None));
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use landfall_state::{
     Applied, Beginning, DocumentRef, Event, Finished, IntentAction, LayerEnd, Lease, ModuleEnd, ModuleRecord,
-    NewIntent, Place, PlanRef, PlanSummary, RunStart, RunStatus, RunUpdate, Scope, StateError, Status, Store,
+    NewIntent, Place, RunStart, RunStatus, RunUpdate, Scope, StateError, Status, Store,
 };
 use serde_json::json;
 
 use crate::drift::drift;
-use crate::world::{World, is_lost, on_both_stores};
+use crate::world::{World, is_lost, on_both_stores, planned};
 
 on_both_stores!(
     a_live_lease_writes_everything,
@@ -109,8 +109,7 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
             writer.run_recorded(number, &document, Some(&place)).await
         }
         "plan_recorded" => {
-            let summary = PlanSummary::default();
-            let plan = PlanRef { hash: "h".to_owned(), document, summary, risk: "low".to_owned(), blocked: false };
+            let plan = planned(store).plan;
             let runs =
                 vec![RunStart { module: "late".into(), kind: "sqs".into(), needs: Vec::new(), unchanged: false }];
             let begins = Beginning { modules: vec![module("late", number)], runs };
@@ -125,7 +124,7 @@ pub(crate) async fn call(store: &Store, lease: &Lease, method: &str, number: u64
         "drift_settled" => writer.drift_settled(true).await.map(drop),
         "deployment_ended" => {
             let end = Finished { status: Status::Succeeded, outcome: None, message: None, diagnostics: None };
-            writer.deployment_ended(number, &end, LayerEnd::Failed, None).await.map(drop)
+            writer.deployment_ended(number, &end, LayerEnd::Failed, None, Some(&planned(store))).await.map(drop)
         }
         other => panic!("no arguments for {other}"),
     }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::FutureExt;
-use landfall_state::{Applied, EntryStatus, IntentAction, JournalEntry, Lease, NewIntent, StateError};
+use landfall_state::{Applied, EntryStatus, IntentAction, JournalEntry, Lease, NewIntent, StateError, Store};
 use serde_json::{Value, json};
 
+use crate::gate::TRANSACTIONS;
 use crate::world::{World, on_both_stores};
 
 on_both_stores!(
@@ -79,8 +80,8 @@ async fn of_two_who_begin_the_same_creation_one_is_told(world: World) {
 }
 
 /// Begins the creation of many resources at the same time; answers what each was told, by its name.
-async fn begin_all(world: &World, lease: &Lease, names: &[String]) -> BTreeMap<String, Result<u32, StateError>> {
-    let writer = world.store.writer(lease);
+async fn begin_all(store: &Store, lease: &Lease, names: &[String]) -> BTreeMap<String, Result<u32, StateError>> {
+    let writer = store.writer(lease);
     let nothing = json!({});
     let all = names.iter().map(|name| async {
         let begun = writer.intend_creation(intent(IntentAction::Create, 1, "orders", name), &nothing, None).await;
@@ -93,8 +94,8 @@ async fn what_is_written_at_the_same_time_is_written_together_and_each_is_told_i
     let lease = world.hold("shop", "execution").await;
     let names: Vec<String> = (0..150).map(|number| format!("r{number}")).collect();
     // Two of them are begun by somebody else already.
-    begin_all(&world, &lease, &[names[40].clone(), names[149].clone()]).await;
-    let told = begin_all(&world, &lease, &names).await;
+    begin_all(&world.store, &lease, &[names[40].clone(), names[149].clone()]).await;
+    let told = begin_all(&world.store, &lease, &names).await;
     let refused: Vec<&String> = told.iter().filter(|(_, told)| told.is_err()).map(|(name, _)| name).collect();
     assert_eq!(refused, ["r149", "r40"]);
     assert_eq!(world.store.journal("shop").await.unwrap().len(), 150);
@@ -103,7 +104,10 @@ async fn what_is_written_at_the_same_time_is_written_together_and_each_is_told_i
     world.hold("shop", "another execution").await;
     let more: Vec<String> = (0..20).map(|number| format!("late{number}")).collect();
     assert!(
-        begin_all(&world, &lease, &more).await.values().all(|told| matches!(told, Err(StateError::LeaseLost { .. })))
+        begin_all(&world.store, &lease, &more)
+            .await
+            .values()
+            .all(|told| matches!(told, Err(StateError::LeaseLost { .. })))
     );
     assert_eq!(world.store.journal("shop").await.unwrap().len(), 150);
 }
@@ -112,16 +116,21 @@ async fn who_gives_up_on_the_way_keeps_nobody_else_from_writing(world: World) {
     let lease = world.hold("shop", "execution").await;
     let names: Vec<String> = (0..40).map(|number| format!("r{number}")).collect();
     let nothing = json!({});
-    let writer = world.store.writer(&lease);
-    let begin = |name| writer.intend_creation(intent(IntentAction::Create, 1, "orders", name), &nothing, None);
-    let mut first = Box::pin(begin("first"));
-    // It has come, let others come, and is on its way with the road taken; the others queue behind it.
-    for _ in 0..2 {
-        assert!((&mut first).now_or_never().is_none());
+    let (gate, store) = world.behind_a_gate(TRANSACTIONS).await;
+    let writer = store.writer(&lease);
+    let mut first =
+        Box::pin(writer.intend_creation(intent(IntentAction::Create, 1, "orders", "first"), &nothing, None));
+    // It is on its way with the road taken; the others queue behind it.
+    tokio::select! {
+        begun = &mut first => panic!("the gate is closed: {begun:?}"),
+        () = gate.gathered(1) => {}
     }
-    let mut others = Box::pin(begin_all(&world, &lease, &names));
-    assert!((&mut others).now_or_never().is_none());
+    let mut others = Box::pin(begin_all(&store, &lease, &names));
+    for _ in 0..2 {
+        assert!((&mut others).now_or_never().is_none());
+    }
     drop(first);
+    gate.open();
     assert!(others.await.values().all(Result::is_ok));
     let begun: BTreeSet<String> = world.store.journal("shop").await.unwrap().into_iter().map(|e| e.resource).collect();
     assert!(names.iter().all(|name| begun.contains(name)));

@@ -1,8 +1,8 @@
 //! What becomes of changes: one deployment of a layer runs, the newest one waits, the same change is served once.
 
-use landfall_state::{Action, Finished, NewChange, Outcome, Queue, StateError, Status, Store};
+use landfall_state::{Action, Finished, LayerEnd, Lease, NewChange, Outcome, Queue, StateError, Status, Store};
 
-use crate::world::{World, change, on_both_stores};
+use crate::world::{World, change, is_lost, on_both_stores, planned};
 
 on_both_stores!(
     one_runs_and_the_newest_waits,
@@ -20,6 +20,7 @@ on_both_stores!(
     numbers_are_never_reused_and_the_newest_are_listed_first,
     diagnostics_of_any_length_are_kept_within_bounds,
     a_rollback_takes_nobodys_place_and_gives_up_its_own,
+    a_plan_that_leaves_nothing_to_do_is_recorded_with_the_end_or_not_at_all,
 );
 
 async fn numbers(store: &Store, layer: &str) -> (Option<u64>, Option<u64>) {
@@ -60,6 +61,25 @@ async fn a_rollback_takes_nobodys_place_and_gives_up_its_own(world: World) {
     let refused = store.enqueue(late).await.unwrap_err().to_string();
     assert!(refused.contains("deployment shop/3 comes first"), "{refused}");
     assert_eq!(numbers(store, "shop").await, (Some(1), Some(3)));
+}
+
+async fn a_plan_that_leaves_nothing_to_do_is_recorded_with_the_end_or_not_at_all(world: World) {
+    let store = &world.store;
+    let (number, lease) = (world.running("shop").await, world.hold("shop", "execution").await);
+    let planned = planned(store);
+    let end = Finished { outcome: Some(Outcome::NoChanges), ..ended(Status::Succeeded) };
+    let finish = async |lease: &Lease| {
+        store.writer(lease).deployment_ended(number, &end, LayerEnd::AsItWas, None, Some(&planned)).await
+    };
+    let another = Lease { token: lease.token + 1, ..lease.clone() };
+    assert!(is_lost(&finish(&another).await));
+    let before = store.deployment("shop", number).await.unwrap();
+    assert_eq!((before.status, before.plan), (Status::Running, None));
+    assert_eq!(store.events("shop", number, None).await.unwrap(), []);
+    assert!(finish(&lease).await.unwrap());
+    let after = store.deployment("shop", number).await.unwrap();
+    assert_eq!((after.status, after.plan.as_ref()), (Status::Succeeded, Some(&planned.plan)));
+    assert_eq!(store.events("shop", number, None).await.unwrap(), Vec::from_iter(planned.event.clone()));
 }
 
 async fn the_same_change_twice_is_one_deployment(world: World) {

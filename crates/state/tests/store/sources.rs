@@ -40,7 +40,7 @@ async fn deployed(world: &World, layer: &str, version: &str, status: LayerStatus
     };
     let outcome = Some(Outcome::Changed);
     let end = Finished { status: Status::Succeeded, outcome, message: None, diagnostics: None };
-    assert!(world.store.writer(&lease).deployment_ended(number, &end, becomes, None).await.unwrap());
+    assert!(world.store.writer(&lease).deployment_ended(number, &end, becomes, None, None).await.unwrap());
 }
 
 async fn an_older_version_of_a_key_is_dropped(world: World) {

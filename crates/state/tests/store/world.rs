@@ -11,7 +11,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 use landfall_state::{
-    AcquireRequest, Action, Actor, ApprovalRequest, FixedClock, Lease, NewChange, Settings, Source, StateError, Store,
+    AcquireRequest, Action, Actor, ApprovalRequest, DocumentRef, Event, FixedClock, Lease, NewChange, PlanRef,
+    PlanSummary, Planned, Settings, Source, StateError, Store,
 };
 use landfall_testkit::{LocalAws, make_table};
 
@@ -160,6 +161,14 @@ impl World {
 /// A request for the approval of a plan, by its hash.
 pub(crate) fn request(plan_hash: &str) -> ApprovalRequest<'_> {
     ApprovalRequest { plan_hash, blocked: false, patience: Duration::from_secs(3600), not_by: None, under: 1 }
+}
+
+/// A plan, and the event that tells of it.
+pub(crate) fn planned(store: &Store) -> Planned {
+    let (document, summary) = (DocumentRef::of(b"[]"), PlanSummary::default());
+    let plan = PlanRef { hash: "hash".to_owned(), document, summary, risk: "low".to_owned(), blocked: false };
+    let event = Event { at: store.now(), kind: "planned".to_owned(), module: None, message: "no changes".to_owned() };
+    Planned { plan, event: Some(event) }
 }
 
 /// A change of a layer that its own file declares, by the version of the file.

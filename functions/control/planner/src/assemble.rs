@@ -1,24 +1,21 @@
-//! The plan of a layer from the plans of its modules, and what is to be done with it.
+//! What is to be done with the plan of a layer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt};
+use futures::future::OptionFuture;
 use lambda_runtime::Error;
 use landfall_control::{Control, Ending, LayerSettings, Recorded, When};
-use landfall_plan::{Action as Change, ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument, RunModule};
+use landfall_plan::{ModuleChange, ModulePlan, Plan, PlanRequest, Risk, RunDocument, RunModule};
 use landfall_state::{
-    Action, Approval, Beginning, Deployment, DocumentRef, Finished, Lease, ModuleRecord, PlanRef, PlanSummary,
-    RunStart, Status,
+    Action, Approval, Beginning, DocumentRef, Finished, Lease, ModuleRecord, Parcel, Planned, RunStart, Status,
 };
 use serde::Serialize;
 use serde_json::json;
 
 use crate::batch::{Batch, batches};
+use crate::draw::{Drawn, draw, is_blocked};
 use crate::{Part, Refused, look};
-
-/// Documents of plans that are read at a time.
-const AT_ONCE: usize = 64;
 
 /// Life of the lease from the last step of planning to the first one of a module.
 const PLANNING: Duration = Duration::from_secs(330);
@@ -68,109 +65,65 @@ impl Assembled {
     }
 }
 
-/// Makes the plan of a deployment.
+/// Makes the plan of a deployment. It is drawn and stored while the state is read; one that leaves nothing to do is
+/// recorded with the end of the deployment.
 pub(crate) async fn assemble(
     control: &Control,
     lease: &Lease,
     number: u64,
-    run: &DocumentRef,
+    run: &Parcel,
     parts: &[Part],
     approved: Option<&str>,
 ) -> Result<Assembled, Error> {
     let (store, layer) = (&control.store, &lease.layer);
+    let refused: Vec<&Refused> = parts.iter().flat_map(|part| &part.refused).collect();
     // Plans of many modules take their time; what is recorded from here on needs a lease that lives.
     let doing = format!("planning {layer}/{number}");
-    let (state, lease, modules) = tokio::join!(
-        async {
-            tokio::try_join!(
-                store.deployment(layer, number),
-                store.get_document(run),
-                store.modules(layer),
-                store.drift(layer),
-            )
-        },
+    let (state, lease, drawn) = tokio::join!(
+        async { tokio::try_join!(store.deployment(layer, number), store.modules(layer), store.drift(layer)) },
         store.renew(lease, &doing, PLANNING),
-        plans(control, parts),
+        OptionFuture::from(refused.is_empty().then(|| draw(control, run, parts))),
     );
-    let (deployment, run, known, drift) = state?;
+    let (deployment, known, drift) = state?;
     // It was cancelled; or an earlier try of this step has ended it, and given the lease back.
     if deployment.cancel.is_some() || deployment.status != Status::Running {
         return Ok(Assembled::nothing());
     }
     let lease = lease?;
-    let refused: Vec<&Refused> = parts.iter().flat_map(|part| &part.refused).collect();
-    if !refused.is_empty() {
+    let Some(drawn) = drawn else {
         store.finish(layer, number, unplanned(&refused)).await?;
         return Ok(Assembled::nothing());
-    }
-    let run: RunDocument = serde_json::from_slice(&run)?;
-    let mut modules = modules?;
-    let place = |module: &ModulePlan| run.modules.iter().position(|planned| planned.name == module.module);
-    modules.sort_by_cached_key(place);
-    spread(&mut modules);
-    landfall_plan::weigh(&mut modules);
-    let plan = Plan {
-        layer: run.layer.name.clone(),
-        environment: run.layer.environment.clone(),
-        account_id: run.layer.account_id.clone(),
-        region: run.layer.region.clone(),
-        request: run.request,
-        modules,
-        warnings: run.warnings.clone(),
     };
+    let Drawn { run, plan, reference } = drawn?;
     let rule = LayerSettings::of(&run.layer).map_err(|refusal| refusal.summary())?.approval;
-    let (hash, counts, risk) = (plan.hash(), plan.counts(), plan.risk());
-    let bytes = serde_json::to_vec(&plan)?;
-    let document = DocumentRef::of(&bytes);
-    let reference = PlanRef {
-        hash: hash.clone(),
-        document: document.clone(),
-        summary: PlanSummary {
-            create: counts.create,
-            update: counts.update,
-            replace: counts.replace,
-            delete: counts.delete,
-            keep: counts.keep,
-        },
-        risk: json!(risk).as_str().unwrap_or_default().to_owned(),
-        blocked: is_blocked(&plan),
-    };
     let changing: Vec<&ModulePlan> =
         plan.modules.iter().filter(|module| module.change != ModuleChange::Unchanged).collect();
-    let stands = approved == Some(hash.as_str()) && !is_newly_blocked(&plan, deployment.approval.as_ref());
+    let stands = approved == Some(reference.hash.as_str()) && !is_newly_blocked(&plan, deployment.approval.as_ref());
     let decision = if deployment.action.only_looks() || changing.is_empty() {
         Decision::Ended
-    } else if stands || !needs_approval(&plan, risk, rule.when) {
+    } else if stands || !needs_approval(&plan, plan.risk(), rule.when) {
         Decision::Apply
     } else {
         Decision::Approve
     };
-    // What waits for an approval has begun nothing: it is planned again before it is applied.
-    let begins = (decision == Decision::Apply).then(|| beginning(number, &run, &plan, &known));
-    let message = landfall_plan::summary(counts);
-    let (event, message) = match approved {
-        None => ("planned", message),
-        Some(_) if stands => ("plan-confirmed", "planned again: it is the plan that was approved".to_owned()),
-        Some(approved) if approved == hash => {
-            ("plan-changed", format!("AWS would refuse now what was approved; still {message}"))
-        }
-        Some(_) => ("plan-changed", format!("the plan that was approved does not fit any more; now {message}")),
-    };
-    let writer = store.writer(&lease);
-    // Nobody reads the document before both are done; when one fails both are done again.
-    tokio::try_join!(
-        store.put_document(bytes),
-        writer.plan_recorded(number, &reference, begins.as_ref()),
-        control.announce(&deployment, event, &message),
-    )?;
-    if deployment.action == Action::Drift {
-        look::record(control, &lease, number, &plan).await?;
-    }
+    let (event, message) = told(&plan, &reference.hash, approved, stands);
+    let (document, hash) = (reference.document.clone(), reference.hash.clone());
     if decision == Decision::Ended {
-        let deployment = Deployment { plan: Some(reference), ..deployment };
-        let holder = lease.holder.clone();
-        let ending = Ending { layer, number, execution: &holder, lease: Some(lease.clone()), error: None };
-        control.finish_recorded(&ending, Recorded { deployment, runs: Vec::new(), drift }).await?;
+        if deployment.action == Action::Drift {
+            look::record(control, &lease, number, &plan).await?;
+        }
+        let planned = Planned { plan: reference, event: control.event(&deployment, event, &message) };
+        let recorded = Recorded { deployment, runs: Vec::new(), drift, planned: Some(planned) };
+        let ending = Ending { layer, number, execution: &lease.holder, lease: Some(lease.clone()), error: None };
+        control.finish_recorded(&ending, recorded).await?;
+    } else {
+        // What waits for an approval has begun nothing: it is planned again before it is applied.
+        let begins = (decision == Decision::Apply).then(|| beginning(number, &run, &plan, &known));
+        let writer = store.writer(&lease);
+        tokio::try_join!(
+            writer.plan_recorded(number, &reference, begins.as_ref()),
+            control.announce(&deployment, event, &message),
+        )?;
     }
     let moves = |name: &String| changing.iter().any(|module| module.module == *name);
     let moving = run.modules.iter().filter(|module| moves(&module.name));
@@ -183,14 +136,17 @@ pub(crate) async fn assemble(
     Ok(Assembled { decision, plan: Some(document), hash: Some(hash), ready, waiting, patience })
 }
 
-/// The plans that the module functions handed on.
-async fn plans(control: &Control, parts: &[Part]) -> Result<Vec<ModulePlan>, Error> {
-    let mut plans: Vec<ModulePlan> = Vec::new();
-    let mut documents = stream::iter(parts).map(|part| control.store.unpack(&part.part)).buffered(AT_ONCE);
-    while let Some(document) = documents.next().await {
-        plans.extend(serde_json::from_slice::<Vec<ModulePlan>>(&document?)?);
+/// The kind of the event that tells of a plan, and what it says.
+fn told(plan: &Plan, hash: &str, approved: Option<&str>, stands: bool) -> (&'static str, String) {
+    let message = landfall_plan::summary(plan.counts());
+    match approved {
+        None => ("planned", message),
+        Some(_) if stands => ("plan-confirmed", "planned again: it is the plan that was approved".to_owned()),
+        Some(approved) if approved == hash => {
+            ("plan-changed", format!("AWS would refuse now what was approved; still {message}"))
+        }
+        Some(_) => ("plan-changed", format!("the plan that was approved does not fit any more; now {message}")),
     }
-    Ok(plans)
 }
 
 /// The end of a deployment some of whose modules cannot be planned. All of them are told at once.
@@ -202,22 +158,6 @@ fn unplanned(refused: &[&Refused]) -> Finished {
         outcome: None,
         message: Some(format!("{} cannot be planned", names.join(", "))),
         diagnostics: Some(details.join("\n")),
-    }
-}
-
-/// A module that has nothing to do itself is run all the same when something it needs makes or replaces resources:
-/// the values it refers to may change.
-fn spread(modules: &mut [ModulePlan]) {
-    let mut moving: BTreeSet<String> = BTreeSet::new();
-    for module in modules {
-        let needs_moving = module.needs.iter().any(|need| moving.contains(need));
-        if module.change == ModuleChange::Unchanged && needs_moving {
-            module.change = ModuleChange::Apply;
-        }
-        let makes = module.resources.iter().any(|change| matches!(change.action, Change::Create | Change::Replace));
-        if makes || (needs_moving && module.change == ModuleChange::Apply) {
-            moving.insert(module.module.clone());
-        }
     }
 }
 
@@ -234,11 +174,6 @@ fn needs_approval(plan: &Plan, risk: Risk, when: When) -> bool {
         When::Never => false,
         When::Risky => risk == Risk::High,
     }
-}
-
-/// Whether AWS will refuse something of a plan as things are now.
-fn is_blocked(plan: &Plan) -> bool {
-    plan.modules.iter().any(ModulePlan::is_blocked)
 }
 
 /// Whether AWS would refuse now what it would not have refused when the approval was asked for: whoever gave it did not
@@ -274,59 +209,8 @@ fn beginning(number: u64, run: &RunDocument, plan: &Plan, known: &BTreeMap<Strin
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use landfall_plan::{Obstacle, ResourceChange, Weight};
-
-    fn module(name: &str, needs: &[&str], action: Option<Change>) -> ModulePlan {
-        let resources = action
-            .map(|action| ResourceChange {
-                resource: "r".into(),
-                kind: "K".into(),
-                name: None,
-                action,
-                risk: Risk::Low,
-                reason: String::new(),
-                attributes: Vec::new(),
-                note: String::new(),
-            })
-            .into_iter()
-            .collect();
-        let change = if action.is_some() { ModuleChange::Apply } else { ModuleChange::Unchanged };
-        let needs = needs.iter().map(|need| (*need).to_owned()).collect();
-        ModulePlan {
-            module: name.into(),
-            kind: "k".into(),
-            change,
-            needs,
-            resources,
-            notes: Vec::new(),
-            preflight: Vec::new(),
-            quotas: Vec::new(),
-            left: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn what_depends_on_something_new_is_run_and_what_depends_on_an_update_is_not() {
-        let mut modules = vec![
-            module("queue", &[], Some(Change::Replace)),
-            module("topic", &["queue"], None),
-            module("role", &["topic"], None),
-            module("bucket", &[], Some(Change::Update)),
-            module("site", &["bucket"], None),
-        ];
-        spread(&mut modules);
-        let changes: Vec<ModuleChange> = modules.iter().map(|module| module.change).collect();
-        assert_eq!(
-            changes,
-            [
-                ModuleChange::Apply,
-                ModuleChange::Apply,
-                ModuleChange::Apply,
-                ModuleChange::Apply,
-                ModuleChange::Unchanged
-            ]
-        );
-    }
+    use crate::samples::module;
+    use landfall_plan::{Action as Change, Obstacle, Weight};
 
     fn plan(blocked: bool) -> Plan {
         let mut made = module("queue", &[], Some(Change::Create));

@@ -3,7 +3,7 @@
 use lambda_runtime::Error;
 use landfall_aws::Target;
 use landfall_control::{Control, belongs_to_another};
-use landfall_state::{DocumentRef, Lease, room};
+use landfall_state::{DocumentRef, Lease, Parcel};
 use serde::Serialize;
 
 use crate::admit::{Admission, admit, is_over};
@@ -24,8 +24,10 @@ pub struct Begun {
     retry_after: i64,
     /// For whom it waits.
     reason: String,
-    /// The run document.
+    /// Where the run document lies: what every module function gets.
     run: Option<DocumentRef>,
+    /// The run document itself, for who makes the plan of the layer.
+    handed: Option<Parcel>,
     /// Where the layer lives.
     target: Option<Target>,
     /// Modules to plan, those of a kind together.
@@ -86,8 +88,9 @@ pub(crate) async fn begin(
             admitted: true,
             lease: Some(lease),
             run: Some(prepared.run),
+            handed: Some(prepared.handed),
             target: Some(prepared.target),
-            room: room(prepared.batches.len()),
+            room: prepared.room,
             batches: prepared.batches,
             functions: Some(Functions {
                 planner: control.own_version("planner"),

@@ -5,12 +5,15 @@ mod admit;
 mod assemble;
 mod batch;
 mod begin;
+mod draw;
 mod look;
 mod prepare;
+#[cfg(test)]
+mod samples;
 
 use lambda_runtime::Error;
 use landfall_control::Control;
-use landfall_state::{DocumentRef, Lease, Parcel};
+use landfall_state::{Lease, Parcel};
 use serde::{Deserialize, Serialize};
 
 pub use assemble::{Assembled, Decision};
@@ -40,7 +43,7 @@ pub enum Request {
         /// Deployment number.
         number: u64,
         /// The run document.
-        run: DocumentRef,
+        run: Parcel,
         /// Plans of the modules.
         parts: Vec<Part>,
         /// Hash of the plan that was approved, when it is planned again before it is applied.
@@ -72,7 +75,7 @@ pub struct Refused {
 #[serde(untagged)]
 pub enum Answer {
     /// Of `begin`.
-    Begun(Begun),
+    Begun(Box<Begun>),
     /// Of `assemble`.
     Assembled(Assembled),
 }
@@ -84,7 +87,7 @@ pub enum Answer {
 pub async fn plan(control: Control, request: Request) -> Result<Answer, Error> {
     match request {
         Request::Begin { layer, number, execution, hash } => {
-            begin::begin(&control, &layer, number, &execution, hash.as_deref()).await.map(Answer::Begun)
+            begin::begin(&control, &layer, number, &execution, hash.as_deref()).await.map(Box::new).map(Answer::Begun)
         }
         Request::Assemble { lease, number, run, parts, approved } => {
             let approved = approved.as_deref();

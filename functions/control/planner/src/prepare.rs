@@ -10,15 +10,20 @@ use landfall_config::Diagnostic;
 use landfall_control::{ChosenEnvironment, Control, LayerSettings, LoadedFile, Object, Refusal};
 use landfall_plan::{AcceptedDrift, ModuleChange, PlanRequest, RunDocument, RunModule, SupportFile};
 use landfall_state::{
-    Action, Deployment, DocumentRef, DriftRecord, Finished, LayerRecord, Lease, ModuleRecord, Place, StateError, Status,
+    Action, Deployment, DocumentRef, DriftRecord, Finished, LayerRecord, Lease, ModuleRecord, Parcel, Place,
+    StateError, Status, room,
 };
 
 use crate::batch::{Batch, batches};
 
 /// What a deployment works from.
 pub(crate) struct Prepared {
-    /// The run document.
+    /// Where the run document lies.
     pub run: DocumentRef,
+    /// The run document, as small as it is: in the state of the execution.
+    pub handed: Parcel,
+    /// Bytes that travel beside it of each batch.
+    pub room: usize,
     /// Where the layer lives: what every module function makes its clients for.
     pub target: Target,
     /// Modules to plan, those of a kind together.
@@ -62,9 +67,11 @@ pub(crate) async fn prepare(
     let bytes = serde_json::to_vec(&run)?;
     // Nobody reads the document before both are done; when one fails both are done again.
     let run = DocumentRef::of(&bytes);
+    let room = room(batches.len() + 1);
+    let handed = Parcel::of(&bytes, room).unwrap_or_else(|| Parcel::Stored(run.clone()));
     let writer = control.store.writer(lease);
     tokio::try_join!(control.store.put_document(bytes), writer.run_recorded(deployment.number, &run, lives.as_ref()))?;
-    Ok(Some(Prepared { run, target, batches }))
+    Ok(Some(Prepared { run, handed, room, target, batches }))
 }
 
 /// The file of a deployment that has one to read.

@@ -33,7 +33,7 @@ async fn looked_at(seen: &[DriftSeen]) -> World {
     let config = DeployedConfig { number, version_id: None, document: DocumentRef::of(b"{}"), compared_at: None };
     let outcome = Some(Outcome::Changed);
     let end = Finished { status: Status::Succeeded, outcome, message: None, diagnostics: None };
-    assert!(writer.deployment_ended(number, &end, LayerEnd::Deployed(config), None).await.unwrap());
+    assert!(writer.deployment_ended(number, &end, LayerEnd::Deployed(config), None, None).await.unwrap());
     world
 }
 
