@@ -244,7 +244,7 @@ def test_secrets_are_found_nowhere(heard, root, tmp_path):
 
     # What is not secret is found wherever it has to be.
     kinds = {place.split(":")[0] for place in traces.holding(layer)}
-    assert kinds >= {"table", "bucket", "execution", "log", "message", "answer", "command"}, kinds
+    assert kinds >= {"table", "bucket", "execution", "parcel", "log", "message", "answer", "command"}, kinds
     marked = traces.holding(NOT_SECRET)
     assert {place.split(":")[0] for place in marked} >= {"bucket", "answer"}, marked
     assert any("/plans/" in place or "plan" in place for place in marked), marked
