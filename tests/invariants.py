@@ -63,8 +63,9 @@ def of_layer(records: dict[str, dict]):
     if sorted(int(change["number"]) for change in changes) != numbers:
         yield "its changes and its deployments do not belong to each other"
     for sk, record in records.items():
-        # One of a service that died ends by its time; whoever takes the environment next removes it.
-        if sk.startswith("SHARED#") and "quiet_for" not in record:
+        # One of a service that died, or does not wait any more, ends by its time; whoever takes the environment next
+        # removes it.
+        if sk.startswith("SHARED#") and not record.keys() & {"quiet_for", "waits"}:
             yield f"{sk} is left"
         if sk.startswith("APPROVAL#"):
             yield f"{sk} still waits"

@@ -5,6 +5,10 @@ time, the newest config wins, every change ends in a status, and the table is tr
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event, Thread
+
+import pytest
 
 import invariants
 from conftest import environment, service, until
@@ -46,11 +50,39 @@ def delay(landfall, layer: str) -> str:
     return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])["Attributes"]["DelaySeconds"]
 
 
+@contextmanager
+def redelivered(landfall, keys: dict[str, str]):
+    """While it lasts, the events of the files of these layers come again and again, several at a time, in any order."""
+    draw, over, answers = random.Random(SEED), Event(), []
+
+    def deliver() -> None:
+        with ThreadPoolExecutor(4) as pool:
+            while not over.is_set():
+                known = [
+                    event(landfall, key, one["source"]["version_id"], one["source"]["sequencer"])
+                    for layer, key in keys.items()
+                    for one in landfall.deployments(layer)
+                ]
+                twice = known * 2
+                draw.shuffle(twice)
+                answers.extend(pool.map(lambda one: intake(landfall, one), twice[:40]))
+
+    postman = Thread(target=deliver)
+    postman.start()
+    try:
+        yield
+    finally:
+        over.set()
+        postman.join()
+    assert answers and all(answer.get("outcome") in ("queued", "ignored") for answer in answers), answers
+
+
 def test_of_fifty_uploads_in_a_burst_the_newest_wins_and_every_one_ends(landfall):
     layer = landfall.name("fifty")
-    # One after the other, so that there is a newest one; none waits for what becomes of it.
-    versions = [landfall.upload(f"{layer}.yaml", environment(layer, QUEUE.format(delay=n))) for n in range(50)]
-    landfall.deployment_of(layer, versions[-1])
+    with redelivered(landfall, {layer: f"{layer}.yaml"}):
+        # One after the other, so that there is a newest one; none waits for what becomes of it.
+        versions = [landfall.upload(f"{layer}.yaml", environment(layer, QUEUE.format(delay=n))) for n in range(50)]
+        landfall.deployment_of(layer, versions[-1])
     settled(landfall, [layer])
     assert delay(landfall, layer) == "49"
     found = landfall.deployments(layer)
@@ -85,14 +117,39 @@ def test_twenty_layers_at_once(landfall):
     services = [landfall.name("guest") for _ in range(10)]
     files = {f"{layer}.yaml": environment(layer, QUEUE.format(delay=3)) for layer in alone}
     files |= {f"{env}/svc/{layer}.yaml": service(layer, "../env.yaml", "prod", QUEUE.format(delay=4)) for layer in services}
-    with ThreadPoolExecutor(8) as pool:
+    keys = {key.rsplit("/", 1)[-1].removesuffix(".yaml"): key for key in files}
+    with redelivered(landfall, keys), ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda file: landfall.upload(*file), files.items()))
-    for layer in alone + services:
-        until(lambda layer=layer: landfall.deployments(layer), f"{layer} has a deployment")
+        for layer in alone + services:
+            until(lambda layer=layer: landfall.deployments(layer), f"{layer} has a deployment")
     settled(landfall, [env, *alone, *services])
     for layer in alone + services:
         assert [one["status"] for one in landfall.deployments(layer)] == ["succeeded"], layer
     assert {delay(landfall, layer) for layer in alone} == {"3"}
+
+
+@pytest.mark.parametrize("first", ["service", "environment"])
+def test_a_service_and_its_environment_begin_in_the_order_in_which_they_wait(landfall, first):
+    env, app = landfall.name("home"), landfall.name("guest")
+    files = {
+        env: (f"{env}/env.yaml", lambda delay: environment(env, QUEUE.format(delay=delay))),
+        app: (f"{env}/app.yaml", lambda delay: service(app, "env.yaml", "prod", QUEUE.format(delay=delay))),
+    }
+    for layer, (key, text) in files.items():
+        assert landfall.deploy(key, text(1), layer)["status"] == "succeeded"
+    landfall.take_lease(env, 8, "being tested")
+    numbers = {}
+    for layer in [app, env] if first == "service" else [env, app]:
+        key, text = files[layer]
+        numbers[layer] = landfall.deployment_of(layer, landfall.upload(key, text(2)))["number"]
+        until(lambda layer=layer: landfall.recorded(layer)["phase"] == "admitting", f"{layer} waits")
+    planned = {}
+    for layer, number in numbers.items():
+        assert landfall.ended(layer, number)["outcome"] == "changed"
+        events = landfall.get(f"/layers/{layer}/deployments/{number}/events")["events"]
+        (planned[layer],) = [event["at"] for event in events if event["kind"] == "planned"]
+    assert list(planned) == sorted(planned, key=planned.get), planned
+    settled(landfall, [env, app])
 
 
 def test_the_checker_sees_what_is_not_true():

@@ -242,6 +242,7 @@ impl Control {
             doing: &doing,
             ttl,
             plans: None,
+            turn: None,
         };
         match self.store.acquire(request).await {
             Ok(lease) => Ok(Some(lease)),

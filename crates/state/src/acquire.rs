@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::{Phase, phase};
@@ -9,7 +10,7 @@ use crate::error::StateError;
 use crate::keys;
 use crate::lease::{Lease, LeaseRecord, at, ends, held, stray_calls};
 use crate::store::Store;
-use crate::write::{Write, number, text};
+use crate::write::{Write, attribute, number, text};
 
 /// [`LeaseRecord::may_take`] as DynamoDB checks it.
 const MAY_TAKE: &str = "(attribute_not_exists(holder) OR expires_ms <= :now) AND \
@@ -35,6 +36,8 @@ pub struct AcquireRequest<'a> {
     pub ttl: Duration,
     /// The deployment that plans from then on, recorded in the same transaction.
     pub plans: Option<u64>,
+    /// Since when the environment waits: services that wait for it longer go first. `None` lets nobody go first.
+    pub turn: Option<Timestamp>,
 }
 
 /// What was read of a layer's lease. What changes after that is noticed by whoever takes it.
@@ -55,6 +58,17 @@ struct Shared {
     /// Whose calls may still be on their way until it ends. Of one that was given back.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     quiet_for: String,
+    /// It is no share yet: since then the service waits for one, and looks again before it ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    waits: bool,
+}
+
+impl Shared {
+    /// Whether an environment has to wait for it that waits itself since `turn`.
+    fn is_in_the_way(&self, turn: Option<Timestamp>, now: i64) -> bool {
+        let comes_first = || turn.is_some_and(|turn| self.since < turn.as_millisecond());
+        self.expires_ms > now && (!self.waits || comes_first())
+    }
 }
 
 impl SeenLease {
@@ -114,7 +128,7 @@ impl Store {
             match request.environment {
                 Some(environment) => writes.extend(share(&request, environment, record.token + 1, now, expires)?),
                 None => {
-                    let ended = ended_shares(request.layer, &shares, now)?;
+                    let ended = ended_shares(&request, &shares, now)?;
                     if ended.len() > AT_ONCE {
                         self.transact(ended.into_iter().take(AT_ONCE).collect()).await?;
                         continue;
@@ -152,6 +166,39 @@ impl Store {
             }
         }
         Err(StateError::conflict(format!("the lease of layer {} changes too often", request.layer)))
+    }
+
+    /// Notes that a service waits for its environment `since` then and looks again within `patience`: an environment that
+    /// waits for less long lets it go first. Its share takes the place of the note.
+    pub async fn wait_in_turn(
+        &self,
+        service: &str,
+        environment: &str,
+        holder: &str,
+        since: Timestamp,
+        patience: Duration,
+    ) -> Result<(), StateError> {
+        let now = self.now().as_millisecond();
+        let waits = Shared {
+            service: service.to_owned(),
+            holder: holder.to_owned(),
+            token: 0,
+            since: since.as_millisecond(),
+            expires_ms: ends(now, patience),
+            quiet_for: String::new(),
+            waits: true,
+        };
+        // Whoever takes the environment at this moment looks again.
+        let noticed = Write::update(keys::layer(environment), keys::LEASE, "ADD shared_version :one")
+            .when("attribute_exists(pk)")
+            .value(":one", number(1));
+        // A share that ended quietly is kept for what may still be on its way.
+        let note = Write::put(keys::layer(environment), keys::shared(service), &waits)?
+            .when("attribute_not_exists(pk) OR waits = :waits OR expires_ms <= :now")
+            .value(":waits", attribute(&true)?)
+            .value(":now", number(now));
+        self.transact(vec![noticed, note]).await?;
+        Ok(())
     }
 }
 
@@ -205,6 +252,7 @@ fn share(
         since: now,
         expires_ms: expires,
         quiet_for: String::new(),
+        waits: false,
     };
     let free = Write::update(keys::layer(environment), keys::LEASE, "ADD shared_version :one")
         .when(MAY_SHARE)
@@ -217,15 +265,17 @@ fn share(
 ///
 /// # Errors
 /// [`StateError::LeaseHeld`] naming the oldest one that has not.
-fn ended_shares(environment: &str, all: &[Shared], now: i64) -> Result<Vec<Write>, StateError> {
-    let live = all.iter().filter(|shared| shared.expires_ms > now).min_by_key(|shared| shared.since);
-    if let Some(shared) = live {
+fn ended_shares(request: &AcquireRequest<'_>, all: &[Shared], now: i64) -> Result<Vec<Write>, StateError> {
+    let environment = request.layer;
+    let in_the_way = all.iter().filter(|shared| shared.is_in_the_way(request.turn, now));
+    if let Some(shared) = in_the_way.min_by_key(|shared| shared.since) {
         return Err(StateError::LeaseHeld {
             layer: environment.to_owned(),
             holder: shared.holder.clone(),
             since: at(shared.since),
             expires_at: at(shared.expires_ms),
             doing: match shared.quiet_for.as_str() {
+                _ if shared.waits => format!("{} waits for it longer", shared.service),
                 "" => format!("deploying {}", shared.service),
                 whose => stray_calls(whose),
             },
@@ -236,5 +286,5 @@ fn ended_shares(environment: &str, all: &[Shared], now: i64) -> Result<Vec<Write
             .when("attribute_not_exists(pk) OR expires_ms <= :now")
             .value(":now", number(now))
     };
-    Ok(all.iter().map(remove).collect())
+    Ok(all.iter().filter(|shared| shared.expires_ms <= now).map(remove).collect())
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// Attributes of the items that the facts are about; nothing else need be read. Values and messages are not among them.
-pub(crate) const ATTRIBUTES: [&str; 19] = [
+pub(crate) const ATTRIBUTES: [&str; 21] = [
     "pk",
     "sk",
     "running",
@@ -31,6 +31,8 @@ pub(crate) const ATTRIBUTES: [&str; 19] = [
     "execution_arn",
     "complete",
     "forgotten",
+    "quiet_for",
+    "waits",
 ];
 
 /// A fact that does not hold.
@@ -244,7 +246,7 @@ impl<'a> Facts<'a> {
     }
 
     /// A shared lease belongs to a service that holds itself, with the same token, or was given back and waits for its
-    /// time to end.
+    /// time to end; or it is the note of a service that waits for one.
     fn shares(&self, found: &mut Vec<Broken>) {
         for (sk, shared) in self.of("SHARED#") {
             let service = sk.trim_start_matches("SHARED#");
@@ -255,7 +257,8 @@ impl<'a> Facts<'a> {
                     && count(lease, "token") == count(shared, "token")
                     && text(lease, "environment") == Some(self.layer)
             });
-            if !held && text(shared, "quiet_for").is_none() {
+            let waits = shared.get("waits").and_then(Value::as_bool) == Some(true);
+            if !held && text(shared, "quiet_for").is_none() && !waits {
                 self.say(found, sk, format!("{sk} is left, and {service} does not hold it"));
             }
         }

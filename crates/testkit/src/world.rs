@@ -387,6 +387,7 @@ async fn acquire(store: &Store, holder: &str) -> Lease {
         doing: "testing",
         ttl: Duration::from_secs(3600),
         plans: None,
+        turn: None,
     };
     store.acquire(request).await.expect("the lease is free")
 }

@@ -114,7 +114,15 @@ impl Driven {
         let holder = execution(running.number);
         let ttl = Duration::from_secs(600);
         let plans = Some(running.number);
-        let request = AcquireRequest { layer: "shop", environment: None, holder: &holder, doing: "works", ttl, plans };
+        let request = AcquireRequest {
+            layer: "shop",
+            environment: None,
+            holder: &holder,
+            doing: "works",
+            ttl,
+            plans,
+            turn: None,
+        };
         self.lease = Some(self.store.acquire(request).await.unwrap());
         self.store.phase("shop", running.number, Phase::Applying, None).await.unwrap();
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landfall_state::{Lease, StateError};
+use landfall_state::{AcquireRequest, Lease, StateError};
 
 use crate::world::{TTL, World, is_lost, on_both_stores};
 
@@ -18,6 +18,7 @@ on_both_stores!(
     services_share_their_environment_and_the_environment_waits_for_all_of_them,
     a_service_waits_for_its_environment_and_takes_nothing_meanwhile,
     a_service_and_its_environment_at_once_never_both_get_through,
+    an_environment_lets_services_go_first_that_wait_longer_and_look_again,
     an_environment_taken_over_fences_a_service_whose_clock_is_slow,
     a_service_given_back_frees_its_environment_at_once,
     unlock_takes_the_lease_away_and_fences_its_holder,
@@ -154,6 +155,32 @@ async fn a_service_and_its_environment_at_once_never_both_get_through(world: Wor
         );
         assert_ne!(both.0.is_ok(), both.1.is_ok(), "{both:?}");
     }
+}
+
+async fn an_environment_lets_services_go_first_that_wait_longer_and_look_again(world: World) {
+    let store = &world.store;
+    let take = async |turn| store.acquire(AcquireRequest { turn, ..World::request("staging", None, "next") }).await;
+    let held = world.hold("staging", "before").await;
+    let since = store.now();
+    store.wait_in_turn("shop", "staging", "service", since, TTL).await.unwrap();
+    store.release(&held).await.unwrap();
+    world.wait(1);
+    let later = Some(store.now());
+    assert_eq!(holder_in_the_way(take(later).await), "staging by service");
+    let lease = take(Some(since)).await.expect("who waits as long goes first");
+    store.release(&lease).await.unwrap();
+    // It gets its turn, and is in nobody's way afterwards.
+    assert_eq!(holder_in_the_way(take(later).await), "staging by service");
+    let shop = world.hold_service("shop", "staging", "service").await;
+    assert_eq!(holder_in_the_way(take(Some(since)).await), "staging by service", "it is deployed");
+    store.release(&shop).await.unwrap();
+    let lease = take(later).await.expect("it waits no more");
+    store.release(&lease).await.unwrap();
+    // One that does not look again any more holds nobody up, and a note is no share: under it nothing is written.
+    store.wait_in_turn("shop", "staging", "service", since, TTL).await.unwrap();
+    assert!(is_lost(&store.renew(&shop, "deploying", TTL).await));
+    world.wait(TTL.as_secs() + 1);
+    assert!(take(later).await.is_ok());
 }
 
 async fn an_environment_taken_over_fences_a_service_whose_clock_is_slow(world: World) {

@@ -128,7 +128,7 @@ impl World {
     }
 
     pub(crate) fn request<'a>(layer: &'a str, environment: Option<&'a str>, holder: &'a str) -> AcquireRequest<'a> {
-        AcquireRequest { layer, environment, holder, doing: "deploying", ttl: TTL, plans: None }
+        AcquireRequest { layer, environment, holder, doing: "deploying", ttl: TTL, plans: None, turn: None }
     }
 
     /// A running deployment of a layer.

@@ -12,6 +12,9 @@ use landfall_state::{
 /// that dies is noticed by the end of its execution, not by the end of its lease.
 const TTL: Duration = Duration::from_secs(330);
 
+/// How long a look for the lease takes at most, with the start of its function.
+const LOOKING: Duration = Duration::from_secs(15);
+
 /// Whether a deployment has the lease.
 pub(crate) enum Admission {
     /// It has.
@@ -28,11 +31,11 @@ pub(crate) enum Admission {
 }
 
 /// Seconds between two tries to take a lease that is held, after so many seconds of waiting. A short wait ends soon,
-/// one of hours looks once a minute, and one of the nine days that an execution may take has about 1,500 tries of nine
+/// one of hours looks twice a minute, and one of the nine days that an execution may take has about 1,700 tries of nine
 /// events: far from the 25,000 that a history may have
 /// (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>).
 fn retry_after(waited: i64) -> i64 {
-    (waited / 10).clamp(1, 60).max(waited / 300)
+    (waited / 10).clamp(1, 30).max(waited / 300)
 }
 
 /// Whether there is nothing to take a lease for any more, because the deployment was cancelled or its environment still
@@ -54,10 +57,13 @@ pub(crate) async fn admit(
     seen: SeenLease,
 ) -> Result<Admission, Error> {
     let environment = environment_of(deployment, record);
+    let turn = Turn { execution, environment: environment.as_deref() };
     if let Some(environment) = &environment
         && let Some(busy) = control.busy_with(environment).await?
+        && !goes_first(deployment, &busy)
     {
-        return not_yet(control, deployment, format!("waits for environment {environment}: {}", doing(&busy))).await;
+        let reason = format!("waits for environment {environment}: {}", doing(&busy));
+        return not_yet(control, deployment, reason, Some(&turn)).await;
     }
     let doing = doing(deployment);
     let request = AcquireRequest {
@@ -67,11 +73,13 @@ pub(crate) async fn admit(
         doing: &doing,
         ttl: TTL,
         plans: Some(deployment.number),
+        turn: Some(deployment.at_it_since()),
     };
     match control.store.acquire_seen(request, seen).await {
         Ok(lease) => Ok(Admission::Admitted(lease)),
         Err(StateError::LeaseHeld { layer: held, doing, .. }) => {
-            not_yet(control, deployment, format!("waits for {held}: {doing}")).await
+            let turn = environment.as_ref().is_some_and(|environment| *environment == held).then_some(&turn);
+            not_yet(control, deployment, format!("waits for {held}: {doing}"), turn).await
         }
         // It was cancelled in this moment.
         Err(StateError::Conflict { .. })
@@ -95,11 +103,40 @@ fn doing(deployment: &Deployment) -> String {
     format!("{verb} {}", deployment.id())
 }
 
-/// Records for whom the deployment waits, and says when to try again.
-async fn not_yet(control: &Control, deployment: &Deployment, reason: String) -> Result<Admission, Error> {
-    control.store.phase(&deployment.layer, deployment.number, Phase::Admitting, Some(&reason)).await?;
-    let waited = control.store.now().duration_since(deployment.at_it_since());
-    Ok(Admission::NotYet { retry_after: retry_after(waited.as_secs()), reason })
+/// Whether a service goes before a deployment of its environment: it waits longer, and the other one holds nothing yet.
+fn goes_first(service: &Deployment, environment: &Deployment) -> bool {
+    let begun = environment.phase.is_some_and(|phase| phase != Phase::Admitting);
+    !begun && service.at_it_since() < environment.at_it_since()
+}
+
+/// Of a service that waits for its environment.
+struct Turn<'a> {
+    execution: &'a str,
+    environment: Option<&'a str>,
+}
+
+/// Records for whom the deployment waits, and says when to try again. A service that waits for its environment gets its
+/// `turn` there.
+async fn not_yet(
+    control: &Control,
+    deployment: &Deployment,
+    reason: String,
+    turn: Option<&Turn<'_>>,
+) -> Result<Admission, Error> {
+    let (store, since) = (&control.store, deployment.at_it_since());
+    let retry_after = retry_after(store.now().duration_since(since).as_secs());
+    let phase = store.phase(&deployment.layer, deployment.number, Phase::Admitting, Some(&reason));
+    let noted = async {
+        match turn.and_then(|turn| Some((turn.environment?, turn.execution))) {
+            Some((environment, execution)) => {
+                let patience = Duration::from_secs(retry_after.unsigned_abs()) + LOOKING;
+                store.wait_in_turn(&deployment.layer, environment, execution, since, patience).await
+            }
+            None => Ok(()),
+        }
+    };
+    tokio::try_join!(phase, noted)?;
+    Ok(Admission::NotYet { retry_after, reason })
 }
 
 /// The environment of a service: as it was chosen, else as it was deployed.
@@ -134,7 +171,7 @@ mod tests {
             waited += retry_after(waited);
             tries += 1;
         }
-        assert!(tries * 9 < 15_000, "{tries} tries");
-        assert_eq!((retry_after(0), retry_after(50), retry_after(3600)), (1, 5, 60));
+        assert!(tries < 1_700, "{tries} tries");
+        assert_eq!((retry_after(0), retry_after(50), retry_after(3600)), (1, 5, 30));
     }
 }

@@ -148,7 +148,8 @@ impl World {
     /// The lease of an environment.
     pub(crate) async fn hold(&self, layer: &str, holder: &str) -> Lease {
         let ttl = Duration::from_secs(600);
-        let request = AcquireRequest { layer, environment: None, holder, doing: "applying", ttl, plans: None };
+        let request =
+            AcquireRequest { layer, environment: None, holder, doing: "applying", ttl, plans: None, turn: None };
         self.control.store.acquire(request).await.unwrap()
     }
 }
