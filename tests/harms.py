@@ -106,9 +106,26 @@ def broken_logging(landfall):
     return lambda: sfn.update_state_machine(stateMachineArn=arn, loggingConfiguration=before)
 
 
+def alarm(landfall) -> dict:
+    """The alarm on changes that wait for too long."""
+    alarms = landfall.account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    return next(one for one in alarms if "waits for more than an hour" in one["AlarmDescription"])
+
+
+def lost_alarm(landfall):
+    watch, before = landfall.account.client("cloudwatch"), alarm(landfall)
+    taken = watch.meta.service_model.operation_model("PutMetricAlarm").input_shape.members
+    watch.delete_alarms(AlarmNames=[before["AlarmName"]])
+    return lambda: watch.put_metric_alarm(**{name: value for name, value in before.items() if name in taken})
+
+
+def unheard_alarm(landfall):
+    watch, name = landfall.account.client("cloudwatch"), alarm(landfall)["AlarmName"]
+    watch.disable_alarm_actions(AlarmNames=[name])
+    return lambda: watch.enable_alarm_actions(AlarmNames=[name])
+
+
 def raised_alarm(landfall):
-    watch = landfall.account.client("cloudwatch")
-    alarms = watch.describe_alarms()["MetricAlarms"]
-    name = next(one["AlarmName"] for one in alarms if "waits for more than an hour" in one["AlarmDescription"])
+    watch, name = landfall.account.client("cloudwatch"), alarm(landfall)["AlarmName"]
     watch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="test")
     return lambda: watch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="test")

@@ -93,6 +93,8 @@ def test_a_sound_installation_is_well_line_by_line(patient, monkeypatch):
         (harms.broken_destination, ("intake fails at is not kept", "put-function-event-invoke-config")),
         (harms.broken_role, ("something else than the release says", "All", "landfall bootstrap")),
         (harms.broken_logging, ("its log is OFF", "level ALL")),
+        (harms.lost_alarm, ("the alarm is gone", "waits for more than an hour", "landfall bootstrap")),
+        (harms.unheard_alarm, ("nobody hears when", "enable-alarm-actions")),
         (harms.raised_alarm, ("raised: a deployment waits for more than an hour", "landfall cancel")),
     ],
     ids=lambda one: getattr(one, "__name__", ""),

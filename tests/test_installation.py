@@ -114,6 +114,28 @@ def test_every_asynchronous_hop_has_a_dead_letter_queue(landfall):
         assert config["DestinationConfig"]["OnFailure"]["Destination"].endswith(f":{stack}-dead-letters")
 
 
+def test_there_is_an_alarm_on_everything_that_may_end_silently_and_somebody_hears_it(landfall):
+    stack, folders = landfall.installation.stack, (installing.ROOT / "functions").glob("*/*/policy.json")
+    pages = landfall.account.client("cloudwatch").get_paginator("describe_alarms").paginate()
+    alarms = [one for page in pages for one in page["MetricAlarms"] if one["AlarmName"].startswith(f"{stack}-")]
+    topics = landfall.account.client("sns").list_topics()["Topics"]
+    (topic,) = [one["TopicArn"] for one in topics if one["TopicArn"].endswith(f":{stack}-alarms")]
+    for one in alarms:
+        assert one["ActionsEnabled"] and one["AlarmActions"] == [topic], one
+    on = {(one["MetricName"], one["Dimensions"][0]["Value"].rsplit(":", 1)[-1]) for one in alarms}
+    assert on == {
+        *(("Errors", f"{stack}-{folder.parent.name}") for folder in folders),
+        ("ApproximateNumberOfMessagesVisible", f"{stack}-dead-letters"),
+        ("ExecutionsFailed", f"{stack}-deploy"),
+        ("ExecutionsDied", stack),
+        ("LeasesExpired", stack),
+        ("ChangesWaitingTooLong", stack),
+    }
+    # That the sweep does not run is the alarm on a count of its that does not come.
+    (stopped,) = [one for one in alarms if one["Statistic"] == "SampleCount"]
+    assert (stopped["TreatMissingData"], stopped["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
+
+
 def test_only_rules_of_the_installation_put_something_into_the_dead_letter_queue(landfall):
     stack, sqs = landfall.installation.stack, landfall.account.client("sqs")
     url = sqs.get_queue_url(QueueName=f"{stack}-dead-letters")["QueueUrl"]

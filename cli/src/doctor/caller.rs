@@ -56,16 +56,19 @@ pub(super) async fn clock(config: &SdkConfig, facts: &Facts) -> Option<Finding> 
     // The answer tells whole seconds, and was made somewhere between question and answer.
     let after = Timestamp::now();
     let off = if there < before { before.duration_since(there) } else { there.duration_since(after) };
-    let off = off.max(SignedDuration::ZERO);
+    Some(differs(off.max(SignedDuration::ZERO)))
+}
+
+fn differs(off: SignedDuration) -> Finding {
     let todo = "set the clock: timedatectl set-ntp true, or what your system has for it";
     let said = format!("differs from that of AWS by {} s", off.as_secs());
-    Some(if off > REFUSED {
+    if off > REFUSED {
         Finding::wrong(GROUP, "clock", format!("{said}; AWS refuses what is signed with it"), todo)
     } else if off > OFF {
         Finding::warning(GROUP, "clock", said, todo)
     } else {
         Finding::ok(GROUP, "clock", "agrees with that of AWS")
-    })
+    }
 }
 
 /// Whether the caller may do what the command needs.
@@ -138,6 +141,7 @@ fn source(identity: &Identity) -> Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::State;
 
     #[test]
     fn a_session_counts_as_its_role_and_root_needs_no_policy() {
@@ -145,5 +149,15 @@ mod tests {
         assert_eq!(of("arn:aws:iam::1:root"), Source::Root);
         assert_eq!(of("arn:aws:iam::1:user/ana"), Source::Own("arn:aws:iam::1:user/ana".to_owned()));
         assert_eq!(of("arn:aws:sts::1:assumed-role/dev/ana"), Source::Role("dev".to_owned()));
+    }
+    #[test]
+    fn a_clock_is_well_until_aws_nearly_refuses_what_it_signs() {
+        let of = |seconds| differs(SignedDuration::from_secs(seconds));
+        assert_eq!(of(30), Finding::ok(GROUP, "clock", "agrees with that of AWS"));
+        assert_eq!(of(31).state, State::Warning);
+        assert_eq!(of(300).state, State::Warning);
+        let refused = of(301);
+        assert_eq!(refused.state, State::Wrong);
+        assert!(refused.what.contains("by 301 s; AWS refuses"), "{refused:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! A call whose answer is lost: what would make a second thing is not tried again by the SDK, everything else is.
+//! Calls that are not sent: of a plan whatever writes, and what would make a second thing when an answer is lost or late.
 
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,17 @@ async fn what_may_be_repeated_is_tried_again() {
     let (aws, proxy) = losing("ListTables").await;
     dynamodb(&aws).list_tables().send().await.explain("ListTables", "the account").expect("the second answer comes");
     assert_eq!(asked(&proxy, "ListTables"), 2);
+}
+
+#[tokio::test]
+async fn what_only_plans_sends_no_call_that_writes() {
+    let (aws, proxy) = behind("CreateBackup", None, Effect::Throttle).await;
+    aws.watch().begin(landfall_aws::Mode::Read);
+    dynamodb(&aws).list_tables().send().await.explain("ListTables", "the account").expect("reading is allowed");
+    let refused = dynamodb(&aws).create_backup().table_name("table").backup_name("backup").send().await;
+    let error = refused.explain("CreateBackup", "the table").expect_err("it writes");
+    assert!(error.to_string().contains("CreateBackup"), "{error}");
+    assert_eq!(proxy.calls().iter().filter(|call| call.operation == "CreateBackup").count(), 0);
 }
 
 #[tokio::test]
