@@ -1,8 +1,10 @@
 """What always holds of the state once nothing runs, checked on the table itself, past our own code."""
 
+import json
 from collections import defaultdict
 
 from boto3.dynamodb.types import TypeDeserializer
+from conftest import until
 
 PLAIN = TypeDeserializer()
 
@@ -73,3 +75,29 @@ def of_layer(records: dict[str, dict]):
             yield f"{sk} is {record['status']}"
         if sk.startswith("MODULE#") and not record["complete"]:
             yield f"{sk} is not complete"
+
+
+def settled(landfall, layers: list[str], seconds: float = 120) -> None:
+    """Waits until nothing runs or waits, then holds the table against what always holds."""
+
+    def idle():
+        known = {one["layer"]: one for one in landfall.get("/layers")["layers"]}
+        return all(layer in known and not known[layer]["running"] and not known[layer]["waiting"] for layer in layers)
+
+    until(idle, f"nothing runs of {len(layers)} layers", seconds)
+
+    def true():
+        # The lease is given back in the transaction before the one that ends the deployment.
+        found = items(landfall.account.client("dynamodb"), landfall.installation.table)
+        wrong[:] = broken(found, set(layers))
+        return not wrong
+
+    wrong: list[str] = []
+    try:
+        until(true, "the table is true", 10)
+    except AssertionError as error:
+        raise AssertionError("\n".join(wrong)) from error
+    # What the product says of the same table. Other tests leave other layers behind, broken ones among them.
+    diagnosed = json.loads(landfall.installation.landfall("doctor", "--deep", "--json", check=False).stdout)
+    assert diagnosed["deep"]["complete"]
+    assert [one for one in diagnosed["deep"]["broken"] if one["layer"] in layers] == []

@@ -2,7 +2,6 @@
 time, the newest config wins, every change ends in a status, and the table is true afterwards.
 """
 
-import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,36 +11,11 @@ import pytest
 
 import invariants
 from conftest import environment, service, until
+from invariants import settled
 from test_delivery import event, intake
 
 QUEUE = "modules:\n  - name: orders\n    type: sqs\n    delay_seconds: {delay}"
 SEED = 11
-
-
-def settled(landfall, layers: list[str], seconds: float = 120) -> None:
-    """Waits until nothing runs or waits, then holds the table against what always holds."""
-
-    def idle():
-        known = {one["layer"]: one for one in landfall.get("/layers")["layers"]}
-        return all(layer in known and not known[layer]["running"] and not known[layer]["waiting"] for layer in layers)
-
-    until(idle, f"nothing runs of {len(layers)} layers", seconds)
-
-    def true():
-        # The lease is given back in the transaction before the one that ends the deployment.
-        found = invariants.items(landfall.account.client("dynamodb"), landfall.installation.table)
-        wrong[:] = invariants.broken(found, set(layers))
-        return not wrong
-
-    wrong: list[str] = []
-    try:
-        until(true, "the table is true", 10)
-    except AssertionError as error:
-        raise AssertionError("\n".join(wrong)) from error
-    # What the product says of the same table. Other tests leave other layers behind, broken ones among them.
-    diagnosed = json.loads(landfall.installation.landfall("doctor", "--deep", "--json", check=False).stdout)
-    assert diagnosed["deep"]["complete"]
-    assert [one for one in diagnosed["deep"]["broken"] if one["layer"] in layers] == []
 
 
 def delay(landfall, layer: str) -> str:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from conftest import ACCOUNT, Listener, behind_proxy, environment, service, until
+from invariants import settled
 from proxied import rule
 
 # Of its own, because AWS is slow and broken in it.
@@ -168,6 +169,7 @@ def test_nothing_waits_under_a_lease_that_is_lost(slow):
     until(waits, "the next deployment says why it waits")
     assert slow.ended(layer, again["number"])["status"] == "succeeded"
     assert queues(slow, layer) == ["first", "second"]
+    settled(slow, [layer])
 
 
 def test_a_planner_that_dies_when_it_has_ended_a_deployment_is_not_missed(slow):

@@ -115,7 +115,7 @@ def test_every_asynchronous_hop_has_a_dead_letter_queue(landfall):
 
 
 def test_there_is_an_alarm_on_everything_that_may_end_silently_and_somebody_hears_it(landfall):
-    stack, folders = landfall.installation.stack, (installing.ROOT / "functions").glob("*/*/policy.json")
+    stack = landfall.installation.stack
     pages = landfall.account.client("cloudwatch").get_paginator("describe_alarms").paginate()
     alarms = [one for page in pages for one in page["MetricAlarms"] if one["AlarmName"].startswith(f"{stack}-")]
     topics = landfall.account.client("sns").list_topics()["Topics"]
@@ -124,7 +124,7 @@ def test_there_is_an_alarm_on_everything_that_may_end_silently_and_somebody_hear
         assert one["ActionsEnabled"] and one["AlarmActions"] == [topic], one
     on = {(one["MetricName"], one["Dimensions"][0]["Value"].rsplit(":", 1)[-1]) for one in alarms}
     assert on == {
-        *(("Errors", f"{stack}-{folder.parent.name}") for folder in folders),
+        *(("Errors", f"{stack}-{name}") for name in installing.functions()),
         ("ApproximateNumberOfMessagesVisible", f"{stack}-dead-letters"),
         ("ExecutionsFailed", f"{stack}-deploy"),
         ("ExecutionsDied", stack),
