@@ -5,7 +5,7 @@ time, the newest config wins, every change ends in a status, and the table is tr
 import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 
@@ -41,13 +41,13 @@ def redelivered(landfall, keys: dict[str, str]):
                 draw.shuffle(twice)
                 answers.extend(pool.map(lambda one: intake(landfall, one), twice[:40]))
 
-    postman = Thread(target=deliver)
-    postman.start()
-    try:
-        yield
-    finally:
-        over.set()
-        postman.join()
+    with ThreadPoolExecutor(1) as postman:
+        delivered = postman.submit(deliver)
+        try:
+            yield
+        finally:
+            over.set()
+        delivered.result()
     assert answers and all(answer.get("outcome") in ("queued", "ignored") for answer in answers), answers
 
 
@@ -111,12 +111,13 @@ def test_a_service_and_its_environment_begin_in_the_order_in_which_they_wait(lan
     }
     for layer, (key, text) in files.items():
         assert landfall.deploy(key, text(1), layer)["status"] == "succeeded"
-    landfall.take_lease(env, 8, "being tested")
+    landfall.take_lease(env, 600, "being tested")
     numbers = {}
     for layer in [app, env] if first == "service" else [env, app]:
         key, text = files[layer]
         numbers[layer] = landfall.deployment_of(layer, landfall.upload(key, text(2)))["number"]
         until(lambda layer=layer: landfall.recorded(layer)["phase"] == "admitting", f"{layer} waits")
+    landfall.take_lease(env, 0, "being tested")
     planned = {}
     for layer, number in numbers.items():
         assert landfall.ended(layer, number)["outcome"] == "changed"

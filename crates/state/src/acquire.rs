@@ -36,7 +36,7 @@ pub struct AcquireRequest<'a> {
     pub ttl: Duration,
     /// The deployment that plans from then on, recorded in the same transaction.
     pub plans: Option<u64>,
-    /// Since when the environment waits: services that wait for it longer go first. `None` lets nobody go first.
+    /// Since when the environment is in line: services that are for longer go first. `None` lets nobody go first.
     pub turn: Option<Timestamp>,
 }
 
@@ -128,7 +128,9 @@ impl Store {
             match request.environment {
                 Some(environment) => writes.extend(share(&request, environment, record.token + 1, now, expires)?),
                 None => {
-                    let ended = ended_shares(&request, &shares, now)?;
+                    // Who has it already lets nobody go first: nobody can, before it is given back.
+                    let turn = request.turn.filter(|_| record.holder.as_deref() != Some(request.holder));
+                    let ended = ended_shares(request.layer, &shares, turn, now)?;
                     if ended.len() > AT_ONCE {
                         self.transact(ended.into_iter().take(AT_ONCE).collect()).await?;
                         continue;
@@ -168,8 +170,8 @@ impl Store {
         Err(StateError::conflict(format!("the lease of layer {} changes too often", request.layer)))
     }
 
-    /// Notes that a service waits for its environment `since` then and looks again within `patience`: an environment that
-    /// waits for less long lets it go first. Its share takes the place of the note.
+    /// Notes that a service is in line for its environment `since` then and looks again within `patience`: an environment
+    /// that came later lets it go first. Its share takes the place of the note.
     pub async fn wait_in_turn(
         &self,
         service: &str,
@@ -188,15 +190,17 @@ impl Store {
             quiet_for: String::new(),
             waits: true,
         };
+        let note = Write::put(keys::layer(environment), keys::shared(service), &waits)?;
+        let again = note.clone().when("waits = :waits").value(":waits", attribute(&true)?);
+        if self.transact(vec![again]).await?.is_none() {
+            return Ok(());
+        }
         // Whoever takes the environment at this moment looks again.
         let noticed = Write::update(keys::layer(environment), keys::LEASE, "ADD shared_version :one")
             .when("attribute_exists(pk)")
             .value(":one", number(1));
         // A share that ended quietly is kept for what may still be on its way.
-        let note = Write::put(keys::layer(environment), keys::shared(service), &waits)?
-            .when("attribute_not_exists(pk) OR waits = :waits OR expires_ms <= :now")
-            .value(":waits", attribute(&true)?)
-            .value(":now", number(now));
+        let note = note.when("attribute_not_exists(pk) OR expires_ms <= :now").value(":now", number(now));
         self.transact(vec![noticed, note]).await?;
         Ok(())
     }
@@ -265,9 +269,13 @@ fn share(
 ///
 /// # Errors
 /// [`StateError::LeaseHeld`] naming the oldest one that has not.
-fn ended_shares(request: &AcquireRequest<'_>, all: &[Shared], now: i64) -> Result<Vec<Write>, StateError> {
-    let environment = request.layer;
-    let in_the_way = all.iter().filter(|shared| shared.is_in_the_way(request.turn, now));
+fn ended_shares(
+    environment: &str,
+    all: &[Shared],
+    turn: Option<Timestamp>,
+    now: i64,
+) -> Result<Vec<Write>, StateError> {
+    let in_the_way = all.iter().filter(|shared| shared.is_in_the_way(turn, now));
     if let Some(shared) = in_the_way.min_by_key(|shared| shared.since) {
         return Err(StateError::LeaseHeld {
             layer: environment.to_owned(),

@@ -332,6 +332,12 @@ impl Deployment {
         self.started_at.max(decided).unwrap_or(self.created_at)
     }
 
+    /// Since when it is in line behind deployments of other layers: since it came, or since an approval was decided.
+    pub fn in_line_since(&self) -> Timestamp {
+        let decided = self.approval.as_ref().and_then(|approval| approval.decided_at);
+        decided.map_or(self.created_at, |decided| decided.max(self.created_at))
+    }
+
     pub(crate) fn new(change: &NewChange, number: u64, status: Status, now: Timestamp) -> Self {
         Self {
             layer: change.layer.clone(),

@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -217,7 +218,7 @@ impl Store {
         let own = self.give_back_own(lease, quiet, whose).when(&live).value(":now", now.clone());
         let mut writes = vec![own];
         if let Some([share, version]) = self.give_back_shared(lease, quiet, whose) {
-            writes.extend([share.when(&live).value(":now", now), version]);
+            writes.extend([share.when(&live).without(":waits").value(":now", now), version]);
         }
         writes
     }
@@ -340,20 +341,22 @@ impl Lease {
 }
 
 /// Gives the shared lease back that was taken with `token`. Where calls of the service may still be on their way its
-/// environment waits for them, too: the share ends with them, also one whose time was over and that was removed.
+/// environment waits for them, too: the share ends with them, also one whose time was over and that was removed, or whose
+/// place the note of the service's next deployment has taken.
 fn unshare(environment: &str, service: &str, holder: &str, token: u64, quiet: Option<Quiet<'_>>) -> [Write; 2] {
     let (pk, sk) = (keys::layer(environment), keys::shared(service));
     let shared = match quiet {
         Some(quiet) => {
             let update = "SET service = :service, holder = :holder, #token = :token, \
-                          since = if_not_exists(since, :zero), expires_ms = :until, quiet_for = :for";
+                          since = if_not_exists(since, :zero), expires_ms = :until, quiet_for = :for REMOVE waits";
             let update = Write::update(pk, sk, update).value(":service", text(service)).value(":zero", number(0));
             quiet.named_in(update)
         }
         None => Write::delete(pk, sk),
     };
     let shared = shared
-        .when(format!("attribute_not_exists(pk) OR ({IS_OURS})"))
+        .when(format!("attribute_not_exists(pk) OR waits = :waits OR ({IS_OURS})"))
+        .value(":waits", AttributeValue::Bool(true))
         .name("#token", "token")
         .value(":token", number(token))
         .value(":holder", text(holder));

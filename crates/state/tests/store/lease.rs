@@ -19,6 +19,7 @@ on_both_stores!(
     a_service_waits_for_its_environment_and_takes_nothing_meanwhile,
     a_service_and_its_environment_at_once_never_both_get_through,
     an_environment_lets_services_go_first_that_wait_longer_and_look_again,
+    a_share_whose_place_a_note_took_is_given_back_all_the_same,
     an_environment_taken_over_fences_a_service_whose_clock_is_slow,
     a_service_given_back_frees_its_environment_at_once,
     unlock_takes_the_lease_away_and_fences_its_holder,
@@ -176,11 +177,37 @@ async fn an_environment_lets_services_go_first_that_wait_longer_and_look_again(w
     store.release(&shop).await.unwrap();
     let lease = take(later).await.expect("it waits no more");
     store.release(&lease).await.unwrap();
+    // Who has the environment already, from a try whose answer was lost, does not wait for who cannot go first.
+    let lease = take(None).await.expect("it is free");
+    store.wait_in_turn("shop", "staging", "service", since, TTL).await.unwrap();
+    store.release(&take(later).await.expect("it is its own")).await.unwrap();
+    assert!(is_lost(&store.renew(&lease, "deploying", TTL).await));
+    world.wait(TTL.as_secs() + 1);
     // One that does not look again any more holds nobody up, and a note is no share: under it nothing is written.
     store.wait_in_turn("shop", "staging", "service", since, TTL).await.unwrap();
     assert!(is_lost(&store.renew(&shop, "deploying", TTL).await));
     world.wait(TTL.as_secs() + 1);
     assert!(take(later).await.is_ok());
+}
+
+async fn a_share_whose_place_a_note_took_is_given_back_all_the_same(world: World) {
+    let store = &world.store;
+    for quietly in [false, true] {
+        let shop = world.hold_service("shop", "staging", "first").await;
+        world.wait(TTL.as_secs() + 1);
+        let environment = world.hold("staging", "environment").await;
+        store.wait_in_turn("shop", "staging", "second", store.now(), TTL).await.unwrap();
+        store.release(&environment).await.unwrap();
+        if quietly {
+            store.release_quietly(&shop, TTL, "shop/1").await.unwrap();
+            assert!(world.try_hold("staging", None, "environment").await.is_err(), "its calls are waited for");
+            assert!(world.try_hold("shop", Some("staging"), "second").await.is_err());
+        } else {
+            store.release(&shop).await.unwrap();
+            let second = world.hold_service("shop", "staging", "second").await;
+            store.release(&second).await.unwrap();
+        }
+    }
 }
 
 async fn an_environment_taken_over_fences_a_service_whose_clock_is_slow(world: World) {

@@ -57,15 +57,20 @@ pub(crate) async fn admit(
     seen: SeenLease,
 ) -> Result<Admission, Error> {
     let environment = environment_of(deployment, record);
-    let turn = Turn { execution, environment: environment.as_deref() };
-    if let Some(environment) = &environment
+    // An earlier try of this step may have taken it already: then nobody is in its way.
+    let has_it = seen.of(&deployment.layer, execution).is_some();
+    if let Some(environment) = environment.as_deref().filter(|_| !has_it)
         && let Some(busy) = control.busy_with(environment).await?
-        && !goes_first(deployment, &busy)
     {
-        let reason = format!("waits for environment {environment}: {}", doing(&busy));
-        return not_yet(control, deployment, reason, Some(&turn)).await;
+        // Before there is an environment nobody goes first.
+        let there = control.is_deployed(environment).await?;
+        if !there || !goes_first(deployment, &busy) {
+            let reason = format!("waits for environment {environment}: {}", doing(&busy));
+            return not_yet(control, deployment, reason, there.then_some(Turn { environment, execution })).await;
+        }
     }
     let doing = doing(deployment);
+    let gives_way = deployment.action != Action::Rollback && record.is_some_and(|record| record.status.is_there());
     let request = AcquireRequest {
         layer: &deployment.layer,
         environment: environment.as_deref(),
@@ -73,12 +78,17 @@ pub(crate) async fn admit(
         doing: &doing,
         ttl: TTL,
         plans: Some(deployment.number),
-        turn: Some(deployment.at_it_since()),
+        turn: gives_way.then(|| deployment.in_line_since()),
     };
     match control.store.acquire_seen(request, seen).await {
         Ok(lease) => Ok(Admission::Admitted(lease)),
         Err(StateError::LeaseHeld { layer: held, doing, .. }) => {
-            let turn = environment.as_ref().is_some_and(|environment| *environment == held).then_some(&turn);
+            let turn = match environment.as_deref() {
+                Some(environment) if *environment == held && control.is_deployed(environment).await? => {
+                    Some(Turn { environment, execution })
+                }
+                Some(_) | None => None,
+            };
             not_yet(control, deployment, format!("waits for {held}: {doing}"), turn).await
         }
         // It was cancelled in this moment.
@@ -87,6 +97,7 @@ pub(crate) async fn admit(
         {
             Ok(Admission::Over)
         }
+        Err(StateError::Conflict { what }) => not_yet(control, deployment, format!("waits: {what}"), None).await,
         Err(error) => Err(error.into()),
     }
 }
@@ -103,39 +114,42 @@ fn doing(deployment: &Deployment) -> String {
     format!("{verb} {}", deployment.id())
 }
 
-/// Whether a service goes before a deployment of its environment: it waits longer, and the other one holds nothing yet.
+/// Whether a service goes before a deployment of its environment: it came first, and the other one holds nothing yet. A
+/// rollback brings the environment back to what services can use: nobody goes before it.
 fn goes_first(service: &Deployment, environment: &Deployment) -> bool {
     let begun = environment.phase.is_some_and(|phase| phase != Phase::Admitting);
-    !begun && service.at_it_since() < environment.at_it_since()
+    let rolls_back = environment.action == Action::Rollback;
+    !begun && !rolls_back && service.in_line_since() < environment.in_line_since()
 }
 
-/// Of a service that waits for its environment.
+/// A service's place in line for its environment.
 struct Turn<'a> {
+    environment: &'a str,
     execution: &'a str,
-    environment: Option<&'a str>,
 }
 
-/// Records for whom the deployment waits, and says when to try again. A service that waits for its environment gets its
+/// Records for whom the deployment waits, and says when to try again. A service that waits for its environment keeps its
 /// `turn` there.
 async fn not_yet(
     control: &Control,
     deployment: &Deployment,
     reason: String,
-    turn: Option<&Turn<'_>>,
+    turn: Option<Turn<'_>>,
 ) -> Result<Admission, Error> {
-    let (store, since) = (&control.store, deployment.at_it_since());
-    let retry_after = retry_after(store.now().duration_since(since).as_secs());
-    let phase = store.phase(&deployment.layer, deployment.number, Phase::Admitting, Some(&reason));
+    let Deployment { layer, number, .. } = deployment;
+    let store = &control.store;
+    let retry_after = retry_after(store.now().duration_since(deployment.at_it_since()).as_secs());
     let noted = async {
-        match turn.and_then(|turn| Some((turn.environment?, turn.execution))) {
-            Some((environment, execution)) => {
-                let patience = Duration::from_secs(retry_after.unsigned_abs()) + LOOKING;
-                store.wait_in_turn(&deployment.layer, environment, execution, since, patience).await
-            }
-            None => Ok(()),
+        let Some(Turn { environment, execution }) = turn else { return };
+        let patience = Duration::from_secs(retry_after.unsigned_abs()) + LOOKING;
+        let noted = store.wait_in_turn(layer, environment, execution, deployment.in_line_since(), patience).await;
+        if let Err(error) = noted {
+            // The next look notes it again; nobody fails because it has to wait.
+            tracing::warn!(layer, environment, %error, "its turn was not noted");
         }
     };
-    tokio::try_join!(phase, noted)?;
+    let (phased, ()) = tokio::join!(store.phase(layer, *number, Phase::Admitting, Some(&reason)), noted);
+    phased?;
     Ok(Admission::NotYet { retry_after, reason })
 }
 
@@ -162,7 +176,31 @@ async fn has_services(control: &Control, deployment: &Deployment) -> Result<bool
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// A deployment of this action that came and started at these times of the day.
+    fn deployment(action: &str, came: &str, started: Option<&str>, phase: Option<&str>) -> Deployment {
+        let at = |time: &str| format!("2026-11-26T{time}:00Z");
+        let deployment = serde_json::json!({
+            "schema": 1, "layer": "shop", "number": 1, "change": "c", "action": action, "status": "running", "phase": phase,
+            "source": { "key": "shop.yaml" }, "actor": "ana", "created_at": at(came), "started_at": started.map(at),
+        });
+        serde_json::from_value(deployment).unwrap()
+    }
+
+    #[test]
+    fn who_came_first_goes_first_unless_the_other_one_works_or_rolls_back() {
+        let service = deployment("deploy", "10:05", Some("10:05"), Some("admitting"));
+        let goes = |environment: &Deployment| goes_first(&service, environment);
+        assert!(goes(&deployment("deploy", "10:06", Some("10:06"), Some("admitting"))));
+        assert!(goes(&deployment("destroy", "10:06", None, None)), "it is only queued");
+        assert!(!goes(&deployment("deploy", "10:04", Some("10:06"), Some("admitting"))), "it was queued before");
+        for phase in ["planning", "applying", "finishing"] {
+            assert!(!goes(&deployment("deploy", "10:06", Some("10:06"), Some(phase))), "it is {phase}");
+        }
+        assert!(!goes(&deployment("rollback", "10:06", Some("10:06"), None)));
+    }
 
     #[test]
     fn a_wait_of_nine_days_stays_far_from_the_longest_history() {
