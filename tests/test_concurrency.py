@@ -116,7 +116,9 @@ def test_a_service_and_its_environment_begin_in_the_order_in_which_they_wait(lan
     for layer in [app, env] if first == "service" else [env, app]:
         key, text = files[layer]
         numbers[layer] = landfall.deployment_of(layer, landfall.upload(key, text(2)))["number"]
-        until(lambda layer=layer: landfall.recorded(layer)["phase"] == "admitting", f"{layer} waits")
+        path = f"/layers/{layer}/deployments/{numbers[layer]}"
+        # It has looked, and says for whom it waits.
+        until(lambda: (landfall.get(path)["deployment"]["message"] or "").startswith("waits for"), f"{layer} waits")
     landfall.take_lease(env, 0, "being tested")
     planned = {}
     for layer, number in numbers.items():

@@ -199,12 +199,9 @@ impl Control {
         ))
     }
 
-    /// Whether something of a layer may be there.
-    ///
-    /// # Errors
-    /// When the state cannot be read.
-    pub async fn is_deployed(&self, layer: &str) -> Result<bool, StateError> {
-        Ok(self.store.layer(layer).await?.is_some_and(|record| record.status.is_there()))
+    async fn is_deployed(&self, layer: &str) -> Result<bool, StateError> {
+        let record = self.store.layer(layer).await?;
+        Ok(record.is_some_and(|record| matches!(record.status, LayerStatus::Deployed | LayerStatus::Failed)))
     }
 
     /// The deployment of a layer that runs or is next, unless it waits for people or for the end of a freeze: for that

@@ -38,13 +38,6 @@ pub enum LayerStatus {
     Destroyed,
 }
 
-impl LayerStatus {
-    /// Whether something of it may be there.
-    pub fn is_there(self) -> bool {
-        matches!(self, Self::Deployed | Self::Failed)
-    }
-}
-
 /// The config that a layer was last brought to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeployedConfig {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use lambda_runtime::Error;
 use landfall_control::Control;
 use landfall_state::{
-    AcquireRequest, Action, Deployment, Finished, LayerRecord, Lease, Phase, Scope, SeenLease, StateError, Status,
+    AcquireRequest, Action, Deployment, Finished, LayerRecord, LayerStatus, Lease, Phase, Scope, SeenLease, StateError,
+    Status,
 };
 
 /// Life of the lease until the first step renews it: planning reads AWS for at most the time of one function. A holder
@@ -62,15 +63,15 @@ pub(crate) async fn admit(
     if let Some(environment) = environment.as_deref().filter(|_| !has_it)
         && let Some(busy) = control.busy_with(environment).await?
     {
-        // Before there is an environment nobody goes first.
-        let there = control.is_deployed(environment).await?;
-        if !there || !goes_first(deployment, &busy) {
+        let whole = is_whole(control, environment).await?;
+        if !whole || !goes_first(deployment, &busy) {
             let reason = format!("waits for environment {environment}: {}", doing(&busy));
-            return not_yet(control, deployment, reason, there.then_some(Turn { environment, execution })).await;
+            return not_yet(control, deployment, reason, whole.then_some(Turn { environment, execution })).await;
         }
     }
     let doing = doing(deployment);
-    let gives_way = deployment.action != Action::Rollback && record.is_some_and(|record| record.status.is_there());
+    let whole = record.is_some_and(|record| record.status == LayerStatus::Deployed);
+    let gives_way = whole && deployment.action != Action::Rollback;
     let request = AcquireRequest {
         layer: &deployment.layer,
         environment: environment.as_deref(),
@@ -84,7 +85,7 @@ pub(crate) async fn admit(
         Ok(lease) => Ok(Admission::Admitted(lease)),
         Err(StateError::LeaseHeld { layer: held, doing, .. }) => {
             let turn = match environment.as_deref() {
-                Some(environment) if *environment == held && control.is_deployed(environment).await? => {
+                Some(environment) if *environment == held && is_whole(control, environment).await? => {
                     Some(Turn { environment, execution })
                 }
                 Some(_) | None => None,
@@ -120,6 +121,12 @@ fn goes_first(service: &Deployment, environment: &Deployment) -> bool {
     let begun = environment.phase.is_some_and(|phase| phase != Phase::Admitting);
     let rolls_back = environment.action == Action::Rollback;
     !begun && !rolls_back && service.in_line_since() < environment.in_line_since()
+}
+
+/// Whether an environment is as its config says. Before it is, and while it is half of it, no service goes before the
+/// deployment that makes it so.
+async fn is_whole(control: &Control, environment: &str) -> Result<bool, Error> {
+    Ok(control.store.layer(environment).await?.is_some_and(|record| record.status == LayerStatus::Deployed))
 }
 
 /// A service's place in line for its environment.
